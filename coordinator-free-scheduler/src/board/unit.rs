@@ -1,0 +1,314 @@
+//! What is known of one unit: a join of everything said about it.
+//!
+//! Each part only ever grows towards a top ([`Once::Many`]), so merging is commutative, associative
+//! and idempotent by construction. An author who says two different things about a unit has said
+//! nothing: it harms itself alone.
+use crate::{Answer, CITES_MAX, Hash, JobId, Nonce, PeerKey, UnitIndex, Void, commitment};
+use alloc::vec::Vec;
+
+/// The place of an author in its lot's list; local to the node.
+pub type AuthorIndex = u16;
+
+/// A value that may be said once.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum Once<T> {
+    /// Not said.
+    #[default]
+    Nothing,
+    /// Said.
+    One(T),
+    /// Two different values were said; none holds.
+    Many,
+}
+
+impl<T: PartialEq> Once<T> {
+    /// Joins in another value; answers whether that changed anything.
+    pub fn join(&mut self, value: T) -> bool {
+        match self {
+            Once::Nothing => *self = Once::One(value),
+            Once::One(known) if *known != value => *self = Once::Many,
+            Once::One(_) | Once::Many => return false,
+        }
+        true
+    }
+
+    /// The value, if exactly one was said.
+    pub fn one(&self) -> Option<&T> {
+        match self {
+            Once::One(value) => Some(value),
+            Once::Nothing | Once::Many => None,
+        }
+    }
+
+    /// Whether nothing was said.
+    pub fn is_nothing(&self) -> bool {
+        matches!(self, Once::Nothing)
+    }
+}
+
+/// An answer with what hid it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Opened {
+    /// The answer.
+    pub answer: Answer,
+    /// What hid it.
+    pub nonce: Nonce,
+}
+
+/// What one author said of one unit.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Voucher {
+    /// Who.
+    pub author: AuthorIndex,
+    /// Its commit.
+    pub commit: Once<Hash>,
+    /// Its answer.
+    pub opening: Once<Opened>,
+    /// Commits it held when it opened, sorted.
+    pub cites: Vec<Hash>,
+    /// Whether the answer fits the commit; `None` until there are both.
+    pub fits: Option<bool>,
+}
+
+impl Voucher {
+    fn new(author: AuthorIndex) -> Voucher {
+        let (commit, opening) = (Once::Nothing, Once::Nothing);
+        Voucher { author, commit, opening, cites: Vec::new(), fits: None }
+    }
+
+    /// The answer, if it is opened, single and fits its commit.
+    pub fn live(&self) -> Option<&Answer> {
+        match self.fits {
+            Some(true) => self.opening.one().map(|opened| &opened.answer),
+            Some(false) | None => None,
+        }
+    }
+
+    /// The commit, if its answer is not open yet.
+    pub fn unopened(&self) -> Option<&Hash> {
+        self.commit.one().filter(|_| self.opening.is_nothing())
+    }
+
+    /// Whether its own words convict it: two different openings, or one that is not what it
+    /// committed to. Two commits alone prove nothing (a host may have lost its memory).
+    pub fn contradicts_itself(&self) -> bool {
+        match (&self.commit, &self.opening) {
+            (_, Once::Many) => true,
+            (Once::One(_), Once::One(_)) => self.fits == Some(false),
+            (Once::Many | Once::Nothing, Once::One(_)) | (_, Once::Nothing) => false,
+        }
+    }
+
+    /// Whether its opening cites this commit.
+    pub fn cites(&self, commit: &Hash) -> bool {
+        self.cites.binary_search(commit).is_ok()
+    }
+
+    /// Whether each of the two opened holding the other's commit.
+    pub fn mutual(&self, other: &Voucher) -> bool {
+        let cites = |a: &Voucher, b: &Voucher| b.commit.one().is_some_and(|hash| a.cites(hash));
+        cites(self, other) && cites(other, self)
+    }
+
+    /// Joins in citations; answers whether there are more now. An opening that cites too many, or
+    /// of which there are several, cites nothing.
+    fn cite(&mut self, cites: Vec<Hash>) -> bool {
+        let before = self.cites.len();
+        match before {
+            0 => self.cites = cites,
+            _ => self.cites.extend(cites),
+        }
+        self.cites.sort_unstable();
+        self.cites.dedup();
+        if self.cites.len() > CITES_MAX {
+            self.opening = Once::Many;
+        }
+        if self.opening == Once::Many {
+            self.cites.clear();
+        }
+        self.cites.len() != before
+    }
+
+    fn weigh(&mut self, job: JobId, unit: UnitIndex, author: PeerKey) {
+        self.fits = match (&self.commit, &self.opening) {
+            (Once::One(hash), Once::One(opened)) => {
+                Some(*hash == commitment(job, unit, author, &opened.answer, &opened.nonce))
+            }
+            (Once::Many, _) | (_, Once::Many) => Some(false),
+            (Once::Nothing, _) | (_, Once::Nothing) => None,
+        };
+    }
+}
+
+/// Why a unit failed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FailReason {
+    /// As many answers as the manifest allows, and no quorum among them.
+    NoAgreement,
+    /// Two quorums for different answers: more colluders than the profile can bear.
+    TwoQuorums,
+    /// This many hosts could not run it; the most frequent reason.
+    Void(Void),
+}
+
+impl core::fmt::Display for FailReason {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            FailReason::NoAgreement => f.write_str("no quorum within the allowed executions"),
+            FailReason::TwoQuorums => f.write_str("two quorums disagree"),
+            FailReason::Void(void) => write!(f, "hosts could not run it: {void:?}"),
+        }
+    }
+}
+
+/// A verdict in the terms of a lot.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum Decision {
+    /// Not decided.
+    #[default]
+    Open,
+    /// Verified by these authors' vouchers, in the order of their commits.
+    Verified(Vec<AuthorIndex>),
+    /// Failed.
+    Failed(FailReason),
+}
+
+/// How a unit speaks of an author.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Mark {
+    /// Its voucher carries the verdict; the agreed fuel.
+    Right(u64),
+    /// It opened another answer than the verified one, two answers, or not what it committed to.
+    Wrong,
+}
+
+/// What follows from all that is known of a unit.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Standing {
+    /// By the job's profile.
+    pub decision: Decision,
+    /// One an author at most.
+    pub marks: Vec<(AuthorIndex, Mark)>,
+    /// Authors who committed.
+    pub executions: u32,
+    /// Whether the verified answer is what its scientist hoped for.
+    pub success: bool,
+}
+
+/// All that is known of a unit.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Unit {
+    /// One an author.
+    pub vouchers: Vec<Voucher>,
+    /// Hosts that could not run it.
+    pub voids: Vec<(AuthorIndex, Void)>,
+    /// Follows from the rest.
+    pub standing: Standing,
+}
+
+impl Unit {
+    /// What an author said, if anything.
+    pub fn voucher(&self, author: AuthorIndex) -> Option<&Voucher> {
+        self.vouchers.iter().find(|voucher| voucher.author == author)
+    }
+
+    fn voucher_mut(&mut self, author: AuthorIndex) -> &mut Voucher {
+        let at = self.vouchers.iter().position(|voucher| voucher.author == author);
+        let at = at.unwrap_or_else(|| {
+            self.vouchers.push(Voucher::new(author));
+            self.vouchers.len() - 1
+        });
+        &mut self.vouchers[at]
+    }
+
+    /// Joins in a commit; answers whether that changed anything.
+    pub fn commit(&mut self, name: UnitName, author: AuthorIndex, hash: Hash) -> bool {
+        let voucher = self.voucher_mut(author);
+        let news = voucher.commit.join(hash);
+        if news {
+            voucher.weigh(name.job, name.unit, name.author);
+        }
+        news
+    }
+
+    /// Joins in an opening; the union of its author's citations must stay within the limit.
+    /// Answers whether that changed anything.
+    pub fn open(
+        &mut self,
+        name: UnitName,
+        author: AuthorIndex,
+        opened: Opened,
+        cites: Vec<Hash>,
+    ) -> bool {
+        let voucher = self.voucher_mut(author);
+        let said = voucher.opening.join(opened);
+        let news = voucher.cite(cites) | said;
+        if said || voucher.opening == Once::Many {
+            voucher.weigh(name.job, name.unit, name.author);
+        }
+        news
+    }
+
+    /// Joins in that a host could not run it. The least reason holds if it says several. Answers
+    /// whether that changed anything.
+    pub fn void(&mut self, author: AuthorIndex, void: Void) -> bool {
+        match self.voids.iter_mut().find(|(who, _)| *who == author) {
+            Some((_, known)) if *known <= void => return false,
+            Some((_, known)) => *known = void,
+            None => self.voids.push((author, void)),
+        }
+        true
+    }
+
+    /// The answer that a quorum agrees on, if `decision` found one.
+    pub fn agreed(&self, decision: &Decision) -> Option<&Answer> {
+        match decision {
+            Decision::Verified(authors) => self.voucher(*authors.first()?)?.live(),
+            Decision::Open | Decision::Failed(_) => None,
+        }
+    }
+
+    /// What follows from a decision. `counts` leaves out authors who keep two logs.
+    pub fn stand(&self, decision: Decision, counts: impl Fn(AuthorIndex) -> bool) -> Standing {
+        let agreed = self.agreed(&decision);
+        let counted = || self.vouchers.iter().filter(|voucher| counts(voucher.author));
+        let mark = |voucher: &Voucher| {
+            let mark = self.mark(voucher, agreed, &decision)?;
+            Some((voucher.author, mark))
+        };
+        let marks = counted().filter_map(mark).collect();
+        let executions = counted().filter(|voucher| !voucher.commit.is_nothing()).count() as u32;
+        let success = agreed.is_some_and(|answer| answer.outcome.is_success());
+        Standing { marks, executions, success, decision }
+    }
+
+    fn mark(&self, voucher: &Voucher, agreed: Option<&Answer>, by: &Decision) -> Option<Mark> {
+        if voucher.contradicts_itself() {
+            return Some(Mark::Wrong);
+        }
+        let (agreed, answer) = (agreed?, voucher.live()?);
+        match by {
+            _ if answer != agreed => Some(Mark::Wrong),
+            Decision::Verified(quorum) => {
+                quorum.contains(&voucher.author).then_some(Mark::Right(agreed.fuel))
+            }
+            Decision::Open | Decision::Failed(_) => None,
+        }
+    }
+
+    /// Whether this author had its try.
+    pub fn tried_by(&self, author: AuthorIndex) -> bool {
+        self.voucher(author).is_some() || self.voids.iter().any(|(who, _)| *who == author)
+    }
+}
+
+/// Who speaks of which unit.
+#[derive(Clone, Copy)]
+pub struct UnitName {
+    /// The job.
+    pub job: JobId,
+    /// The unit.
+    pub unit: UnitIndex,
+    /// The author.
+    pub author: PeerKey,
+}

@@ -1,0 +1,166 @@
+//! Who says it is on what: hints with a hard lease, in the order in which this node heard them.
+//!
+//! Each claim of an author takes the place of the one before: what it does not name any more is
+//! free at once. What it names again keeps its lease, which ends with the author's commit or with
+//! time, so a squatter holds nothing for long. Claims never enter a verdict.
+use crate::{
+    CLAIMS_MAX, Hash, Millis, NEAR_TIE_MS, PeerKey, Span, UnitIndex, board::unit::AuthorIndex,
+};
+use alloc::{collections::BTreeMap, vec::Vec};
+
+/// One author's live claim on one unit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Claim {
+    /// Who.
+    pub author: AuthorIndex,
+    /// When this node heard of it.
+    pub heard: Millis,
+    /// Decides near ties.
+    pub ticket: u64,
+    /// When the lease ends.
+    pub ends: Millis,
+}
+
+/// All live claims of a lot.
+#[derive(Clone, Debug)]
+pub struct Claims {
+    first: UnitIndex,
+    units: Vec<Vec<Claim>>,
+    claimed: usize,
+    latest: BTreeMap<AuthorIndex, Vec<Span>>,
+    leases: BTreeMap<Millis, Vec<Span>>,
+}
+
+impl Claims {
+    /// No claims on the units of a lot.
+    pub fn new(range: core::ops::Range<UnitIndex>) -> Claims {
+        let first = range.start;
+        let units = range.map(|_| Vec::new()).collect();
+        Claims { first, units, claimed: 0, latest: BTreeMap::new(), leases: BTreeMap::new() }
+    }
+
+    fn at(&mut self, unit: UnitIndex) -> Option<&mut Vec<Claim>> {
+        self.units.get_mut(unit.checked_sub(self.first)? as usize)
+    }
+
+    /// Takes note of an author's claim; answers the units that it named before and does not name
+    /// any more. Spans must be sorted; [`spans_of`] makes such.
+    pub fn replace(&mut self, spans: Vec<Span>, claim: Claim) -> Vec<UnitIndex> {
+        let before = self.latest.insert(claim.author, spans).unwrap_or_default();
+        let named = |spans: &[Span], unit: UnitIndex| {
+            let at = spans.partition_point(|span| span.units().end <= unit);
+            spans.get(at).is_some_and(|span| span.first <= unit)
+        };
+        let now = self.latest.get(&claim.author).map(Vec::as_slice).unwrap_or_default();
+        let units = |spans: &[Span]| spans.iter().flat_map(|span| span.units()).collect::<Vec<_>>();
+        let (mut gone, mut new) = (units(&before), units(now));
+        gone.retain(|unit| !named(now, *unit));
+        new.retain(|unit| !named(&before, *unit));
+        gone.retain(|unit| self.retain(*unit, |known| known.author != claim.author));
+        new.retain(|unit| self.add(*unit, claim));
+        if !new.is_empty() {
+            self.leases.entry(claim.ends).or_default().extend(spans_of(&new));
+        }
+        gone
+    }
+
+    /// Adds a claim on one unit; answers whether there was room.
+    fn add(&mut self, unit: UnitIndex, claim: Claim) -> bool {
+        let Some(claims) = self.at(unit) else { return false };
+        let known = claims.iter().any(|known| known.author == claim.author);
+        if known || claims.len() >= CLAIMS_MAX {
+            return false;
+        }
+        claims.push(claim);
+        let first = claims.len() == 1;
+        self.claimed += usize::from(first);
+        true
+    }
+
+    /// An author is done with a unit.
+    pub fn remove(&mut self, author: AuthorIndex, unit: UnitIndex) {
+        self.retain(unit, |claim| claim.author != author);
+    }
+
+    /// Keeps some claims on a unit; answers whether any went.
+    fn retain(&mut self, unit: UnitIndex, keep: impl Fn(&Claim) -> bool) -> bool {
+        let Some(claims) = self.at(unit) else { return false };
+        let before = claims.len();
+        claims.retain(keep);
+        let gone = claims.len() < before;
+        if gone && claims.is_empty() {
+            *claims = Vec::new();
+            self.claimed -= 1;
+        }
+        gone
+    }
+
+    /// Live claims on a unit.
+    pub fn on(&self, unit: UnitIndex) -> &[Claim] {
+        let at = unit.checked_sub(self.first).map(|at| at as usize);
+        at.and_then(|at| self.units.get(at)).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// How many units are claimed by anybody.
+    pub fn claimed_units(&self) -> usize {
+        self.claimed
+    }
+
+    /// When the next lease ends.
+    pub fn next_end(&self) -> Option<Millis> {
+        self.leases.first_key_value().map(|(ends, _)| *ends)
+    }
+
+    /// Ends the leases that are due; answers the units that were bound by them.
+    pub fn expire(&mut self, now: Millis) -> Vec<UnitIndex> {
+        let mut freed = Vec::new();
+        while let Some(due) = self.leases.first_entry().filter(|due| *due.key() <= now) {
+            for unit in due.remove().iter().flat_map(|span| span.units()) {
+                if self.retain(unit, |claim| claim.ends > now) {
+                    freed.push(unit);
+                }
+            }
+        }
+        freed
+    }
+}
+
+impl Claim {
+    /// Whether this claim goes before another on the same unit: heard first, or, where both came
+    /// within the time that gossip takes, by a draw that all nodes share.
+    pub fn precedes(&self, other: &Claim) -> bool {
+        let apart = self.heard.0.abs_diff(other.heard.0);
+        match apart < NEAR_TIE_MS {
+            true => self.ticket < other.ticket,
+            false => self.heard < other.heard,
+        }
+    }
+}
+
+/// The draw of a peer for a lot, the same on every node.
+pub fn ticket(lot: Hash, peer: PeerKey) -> u64 {
+    Hash::derive("dugnad 1 claim ticket", &[&lot.0, &peer.0]).prefix()
+}
+
+/// Sorted units as runs.
+pub fn spans_of(units: &[UnitIndex]) -> Vec<Span> {
+    let mut spans: Vec<Span> = Vec::new();
+    for unit in units {
+        match spans.last_mut() {
+            Some(span) if span.units().end == *unit => span.count += 1,
+            _ => spans.push(Span { first: *unit, count: 1 }),
+        }
+    }
+    spans
+}
+
+/// Spans as others sent them: sorted, and each unit named once.
+pub fn in_order(spans: Vec<Span>) -> Vec<Span> {
+    if spans.is_sorted_by(|one, next| one.units().end <= next.first) {
+        return spans;
+    }
+    let mut units: Vec<UnitIndex> = spans.into_iter().flat_map(Span::units).collect();
+    units.sort_unstable();
+    units.dedup();
+    spans_of(&units)
+}

@@ -1,0 +1,107 @@
+//! Every threshold of the mind, with its reason. A `Config` cannot hold nonsense: it is a preset.
+use crate::PeerKey;
+
+/// Who this node is, and its pace.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// This node.
+    pub me: PeerKey,
+    /// Drawn by the body at each start; names this process's own logs.
+    pub incarnation: u64,
+    /// Seeds everything this node draws.
+    pub seed: u64,
+    /// Its pace.
+    pub pace: Pace,
+}
+
+/// How long things take, milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// Commits wait this long for company in a batch; short against a run, long against a flush.
+    pub commit_ms: u64,
+    /// Openings wait this long; a verdict hangs on them, so shorter.
+    pub opening_ms: u64,
+    /// Openings wait this long for others who are on the same unit, so that one vote has them all.
+    pub gather_ms: u64,
+    /// Others' batches wait this long to be written; they can be had again from others.
+    pub record_ms: u64,
+    /// Between two rounds of anti-entropy, each with one neighbour, ± a quarter.
+    pub sync_ms: u64,
+    /// A claim holds at least this long; then its units are anybody's again.
+    pub lease_ms: u64,
+    /// An opening is overdue this long after its unit had its commits.
+    pub silence_ms: u64,
+    /// Work that a node claims at once lasts at most this long by its own measure.
+    pub span_ms: u64,
+    /// Work handed to the body ahead of need, so that short units do not wait for the mind.
+    pub ahead_ms: u64,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Pace {
+            commit_ms: 250,
+            opening_ms: 100,
+            gather_ms: 1_500,
+            record_ms: 500,
+            sync_ms: 2_000,
+            lease_ms: 30_000,
+            silence_ms: 30_000,
+            span_ms: 10_000,
+            ahead_ms: 60,
+        }
+    }
+}
+
+/// What bounds the state. Reaching one sheds load and is told as
+/// [`Fault::OverLimit`](crate::Fault::OverLimit).
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Units of all lots looked into; bounds the memory of boards.
+    pub units: u64,
+    /// Jobs known at once.
+    pub jobs: usize,
+    /// Authors in a gossip lot.
+    pub authors: usize,
+    /// Incarnations of one author in a gossip lot.
+    pub incarnations: usize,
+    /// Batches in one incarnation's log.
+    pub batches: usize,
+    /// Batches kept that came before the one they follow.
+    pub waiting: usize,
+    /// Units claimed at once.
+    pub span_units: u32,
+    /// Units that one peer may hold claimed in a lot.
+    pub claim_units: u32,
+    /// Units handed to the body at once, for each slot.
+    pub ahead_units: usize,
+}
+
+/// The limits that every node keeps. Node-wide: 256 jobs, some 300 MB of statements at worst use
+/// by honest peers.
+pub const LIMITS: Limits = Limits {
+    units: 4_000_000,
+    jobs: 256,
+    authors: 1_024,
+    incarnations: 64,
+    batches: 65_536,
+    waiting: 64,
+    span_units: 1_024,
+    claim_units: 8_192,
+    ahead_units: 128,
+};
+
+/// Peers that could not run a unit before it has failed.
+pub const VOID_PEERS_MAX: usize = 3;
+/// Openings overdue in one job before its author is not counted on there.
+pub const SILENT_MAX: u32 = 3;
+/// Wrong answers before a peer is barred by this node.
+pub const WRONG_MAX: u64 = 3;
+/// … if they are at least this share of its answers (one in so many): hardware errs too.
+pub const WRONG_SHARE: u64 = 100;
+/// Claims of the same block that come this close together are ordered by hash, not by receipt.
+pub const NEAR_TIE_MS: u64 = 500;
+/// Live claims on one unit that are remembered; more than any quorum wants.
+pub const CLAIMS_MAX: usize = 32;
+/// Units in a block: what is picked and ordered together, so that claims stay ranges.
+pub const BLOCK_UNITS: u32 = 64;

@@ -1,0 +1,245 @@
+//! The boundary of the mind: what goes in, what comes out. One screen each.
+use crate::{
+    Answer, FailReason, Hash, JobId, LotIndex, Manifest, ManifestError, Message, Nonce, PeerKey,
+    Query, Signature, SignedBatch, SignedManifest, UnitIndex, Void, statement::Batch,
+};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use serde::{Deserialize, Serialize};
+
+/// What the body tells the mind. All signatures were checked at the door.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// A manifest from a peer, by gossip or in answer to [`Query::Want`].
+    Manifest {
+        /// Who passed it on.
+        from: PeerKey,
+        /// As signed.
+        signed: SignedManifest,
+        /// What it says.
+        manifest: Box<Manifest>,
+    },
+    /// A batch from a peer, by gossip or anti-entropy.
+    Batch {
+        /// Who passed it on; its author may be another.
+        from: PeerKey,
+        /// As signed.
+        signed: SignedBatch,
+        /// What it says.
+        batch: Box<Batch>,
+    },
+    /// A question of anti-entropy.
+    Query {
+        /// Who asks.
+        from: PeerKey,
+        /// What.
+        query: Query,
+    },
+    /// A connection to a peer is up.
+    Connected(PeerKey),
+    /// The last connection to a peer is gone.
+    Disconnected(PeerKey),
+    /// A unit that [`Output::Run`] named has ended.
+    Ran {
+        /// Its job.
+        job: JobId,
+        /// The unit.
+        unit: UnitIndex,
+        /// How long it took, microseconds of one slot.
+        took_us: u64,
+        /// The answer and the nonce that will hide it, or why there is none.
+        end: Result<(Answer, Nonce), Void>,
+    },
+    /// The records of [`Output::Persist`] are on disk.
+    Persisted {
+        /// Which.
+        ticket: u64,
+        /// Signatures of the [`Record::Own`] batches among them, in order.
+        signatures: Vec<Signature>,
+    },
+    /// How many units may run at once; 0 pauses. Running ones are left to end.
+    Slots(usize),
+    /// The deadline came.
+    Tick,
+}
+
+/// What the mind wants done.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Output {
+    /// Write these, flush, then answer [`Input::Persisted`].
+    Persist {
+        /// To be named in the answer.
+        ticket: u64,
+        /// In this order.
+        records: Vec<Record>,
+    },
+    /// Gossip a manifest.
+    Announce(SignedManifest),
+    /// Gossip a batch in its lot's shard.
+    Publish {
+        /// The job.
+        job: JobId,
+        /// The lot.
+        lot: LotIndex,
+        /// The batch.
+        batch: SignedBatch,
+    },
+    /// Send to one peer.
+    Send {
+        /// To whom.
+        to: PeerKey,
+        /// What.
+        message: Message,
+    },
+    /// Run these units; each answers [`Input::Ran`].
+    Run {
+        /// Their job.
+        job: JobId,
+        /// The units.
+        units: Vec<UnitIndex>,
+    },
+    /// Stop what runs of this job; it still answers [`Input::Ran`].
+    Stop(JobId),
+    /// Something a person or a counter may want to know.
+    Notice(Notice),
+}
+
+/// What a restart is folded from.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+pub enum Record {
+    /// A job became known.
+    Manifest(SignedManifest),
+    /// Another's batch was merged.
+    Batch(SignedBatch),
+    /// A batch of this node's, to be signed; stored as [`Record::Batch`].
+    Own(#[serde(with = "own_bytes")] Arc<[u8]>),
+    /// Answers that this node commits to in the batch behind this record; private.
+    Answers {
+        /// The job.
+        job: JobId,
+        /// Unit, answer, nonce.
+        answers: Vec<(UnitIndex, Answer, Nonce)>,
+    },
+}
+
+/// Own batches are signed before they are stored, so they have no stored form.
+mod own_bytes {
+    use alloc::sync::Arc;
+    use serde::{Deserializer, Serializer, de::Error as _, ser::Error as _};
+    pub fn serialize<S: Serializer>(_: &Arc<[u8]>, _: S) -> Result<S::Ok, S::Error> {
+        Err(S::Error::custom("an unsigned batch is never stored"))
+    }
+    pub fn deserialize<'de, D: Deserializer<'de>>(_: D) -> Result<Arc<[u8]>, D::Error> {
+        Err(D::Error::custom("an unsigned batch is never stored"))
+    }
+}
+
+/// News.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Notice {
+    /// A unit's verdict changed. A verdict may be withdrawn (`Verdict::Open`) when its voucher
+    /// turns out to have said two things.
+    Verdict {
+        /// The job.
+        job: JobId,
+        /// The unit.
+        unit: UnitIndex,
+        /// What it is now.
+        verdict: Verdict,
+    },
+    /// A peer's opened answer differs from the verified one, from its other opening or from what it
+    /// committed to.
+    Disagreed {
+        /// Who.
+        peer: PeerKey,
+        /// The job.
+        job: JobId,
+        /// The unit.
+        unit: UnitIndex,
+    },
+    /// This node stopped counting on a peer.
+    Barred(PeerKey),
+    /// Every unit of a job has its verdict, or its owner cancelled it.
+    Ended(JobId),
+    /// Answers of this node are public now; their outputs may be served.
+    Opened {
+        /// The job.
+        job: JobId,
+        /// Digests of the outputs.
+        digests: Vec<Hash>,
+    },
+    /// A peer did what it must not.
+    Fault {
+        /// Who passed it on.
+        peer: PeerKey,
+        /// What.
+        fault: Fault,
+    },
+}
+
+/// What a unit has come to.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum Verdict {
+    /// Not decided.
+    #[default]
+    Open,
+    /// Enough peers who could not have copied agree.
+    Verified {
+        /// On this.
+        answer: Answer,
+        /// Those whose vouchers carry it, sorted.
+        vouchers: Vec<PeerKey>,
+    },
+    /// It will not be verified.
+    Failed(FailReason),
+}
+
+/// A bad deed of a peer, by mistake or malice.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Fault {
+    /// A manifest that cannot be.
+    BadManifest(ManifestError),
+    /// A statement about a lot or unit that the job has not.
+    NoSuchUnit,
+    /// Two different batches in one place of an author's log.
+    ForkedLog(PeerKey),
+    /// A batch whose `previous` is not the one before it.
+    BrokenChain,
+    /// An opening that does not fit the author's commit.
+    FalseOpening,
+    /// More citations than [`CITES_MAX`](crate::CITES_MAX).
+    TooManyCites,
+    /// A job ended by somebody who does not own it.
+    NotTheOwner,
+    /// A named limit was reached; what came was dropped.
+    OverLimit(&'static str),
+}
+
+/// A local command could not be carried out. Nothing was changed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum CommandError {
+    /// The manifest is not one.
+    Manifest(ManifestError),
+    /// As many jobs as this node keeps.
+    TooManyJobs(usize),
+    /// There is no such job here.
+    NoSuchJob(JobId),
+    /// The job is another's.
+    NotTheOwner(JobId),
+}
+
+impl core::fmt::Display for CommandError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            CommandError::Manifest(error) => error.fmt(f),
+            CommandError::TooManyJobs(limit) => {
+                write!(f, "this node keeps {limit} jobs already; cancel one or wait for one to end")
+            }
+            CommandError::NoSuchJob(job) => write!(f, "there is no job {job} here"),
+            CommandError::NotTheOwner(job) => {
+                write!(f, "job {job} is another's; only its submitter's node can end it")
+            }
+        }
+    }
+}
+
+impl core::error::Error for CommandError {}

@@ -1,0 +1,161 @@
+//! One job as this node knows it: its manifest, the lots it has looked into, its pace here.
+use crate::{
+    JobId, LotIndex, Manifest, PeerKey, SILENT_MAX, SignedManifest, UnitIndex, Verdict,
+    lot::{Lot, Tally},
+};
+use alloc::{boxed::Box, collections::BTreeMap};
+
+/// A job.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// As signed.
+    pub signed: SignedManifest,
+    /// What it says.
+    pub manifest: Box<Manifest>,
+    /// Its lots, as far as anything is known of them.
+    pub lots: BTreeMap<LotIndex, Lot>,
+    /// Whether [`Notice::Ended`](crate::Notice::Ended) was told.
+    pub ended: bool,
+    silent: BTreeMap<PeerKey, u32>,
+    speed: Speed,
+}
+
+/// How long units take here.
+#[derive(Clone, Copy, Debug, Default)]
+struct Speed {
+    runs: u32,
+    unit_us: u64,
+}
+
+/// Where a job stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum JobState {
+    /// Units are open.
+    Running,
+    /// Every unit has its verdict, and all are verified.
+    Done,
+    /// Every unit has its verdict, and some failed.
+    Failed,
+    /// Its owner ended it.
+    Cancelled,
+}
+
+/// A job in figures.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct JobStatus {
+    /// Where it stands.
+    pub state: JobState,
+    /// Units in all.
+    pub units: u32,
+    /// Verified, and a success.
+    pub verified: u32,
+    /// Failed.
+    pub failed: u32,
+    /// Not decided, and in somebody's hands.
+    pub running: u32,
+    /// Not decided, and in nobody's.
+    pub queued: u32,
+    /// Commits.
+    pub executions: u32,
+}
+
+/// Runs after which a job's pace is known.
+const RUNS_KNOWN: u32 = 10;
+
+impl Job {
+    /// A job of which nothing is known but its manifest.
+    pub fn new(signed: SignedManifest, manifest: Box<Manifest>) -> Job {
+        Job {
+            signed,
+            manifest,
+            lots: BTreeMap::new(),
+            ended: false,
+            silent: BTreeMap::new(),
+            speed: Speed::default(),
+        }
+    }
+
+    /// Its name.
+    pub fn id(&self) -> JobId {
+        self.signed.id()
+    }
+
+    /// Whether its owner ended it.
+    pub fn cancelled(&self) -> bool {
+        self.lots.values().any(|lot| lot.board.cancelled())
+    }
+
+    /// Counts an overdue opening of a peer, or one that came after all.
+    pub(crate) fn count_silence(&mut self, peer: PeerKey, overdue: bool) {
+        let count = self.silent.entry(peer).or_default();
+        *count = if overdue { *count + 1 } else { count.saturating_sub(1) };
+        if *count == 0 {
+            self.silent.remove(&peer);
+        }
+    }
+
+    /// Openings of a peer that are overdue.
+    pub fn overdue(&self, peer: PeerKey) -> u32 {
+        self.silent.get(&peer).copied().unwrap_or_default()
+    }
+
+    /// Peers that are not counted on here for their silence.
+    pub fn silent(&self) -> impl Iterator<Item = &PeerKey> {
+        self.silent.iter().filter(|(_, count)| **count >= SILENT_MAX).map(|(peer, _)| peer)
+    }
+
+    /// Counts on a peer in all lots, or does not if it is `barred` or was silent too often here.
+    pub(crate) fn bar(&mut self, peer: PeerKey, barred: bool) {
+        let barred = barred || self.overdue(peer) >= SILENT_MAX;
+        self.lots.values_mut().for_each(|lot| lot.bar(peer, barred));
+    }
+
+    /// A run took this long.
+    pub fn took(&mut self, us: u64) {
+        self.speed.runs = self.speed.runs.saturating_add(1);
+        let weight = u64::from(self.speed.runs.min(16));
+        self.speed.unit_us = (self.speed.unit_us * (weight - 1) + us) / weight;
+    }
+
+    /// Mean time of a unit here, microseconds, at least 1; `None` until enough have run.
+    pub fn unit_us(&self) -> Option<u64> {
+        (self.speed.runs >= RUNS_KNOWN).then_some(self.speed.unit_us.max(1))
+    }
+
+    /// Units claimed here that wait to be run.
+    pub fn queued_here(&self) -> usize {
+        self.lots.values().map(Lot::queued).sum()
+    }
+
+    /// Its units by what they have come to.
+    pub fn tally(&self) -> Tally {
+        self.lots.values().map(Lot::tally).fold(Tally::default(), |sum, lot| Tally {
+            verified: sum.verified + lot.verified,
+            failed: sum.failed + lot.failed,
+            executions: sum.executions + lot.executions,
+        })
+    }
+
+    /// A job in figures.
+    pub fn status(&self) -> JobStatus {
+        let Tally { verified, failed, executions } = self.tally();
+        let units = self.manifest.work.units.count();
+        let undecided = units - verified - failed;
+        let claimed: usize = self.lots.values().map(Lot::claimed_units).sum();
+        let running = undecided.min(claimed as u32);
+        let state = match (self.cancelled(), undecided, failed) {
+            (true, ..) => JobState::Cancelled,
+            (false, 0, 0) => JobState::Done,
+            (false, 0, _) => JobState::Failed,
+            (false, ..) => JobState::Running,
+        };
+        let queued = undecided - running;
+        JobStatus { state, units, verified, failed, running, queued, executions }
+    }
+
+    /// What a unit has come to.
+    pub fn verdict(&self, unit: UnitIndex) -> Verdict {
+        let lot = self.lots.get(&self.manifest.lot_of(unit));
+        lot.map(|lot| lot.board.verdict(unit)).unwrap_or_default()
+    }
+}

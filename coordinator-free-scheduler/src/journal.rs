@@ -1,0 +1,169 @@
+//! What this node writes down before it is said: own batches, others' batches, manifests.
+//!
+//! Nothing of this node's leaves before it is on disk, so that a crash never makes it contradict
+//! itself. One writing at a time: while it lasts, more gathers, so a slow disk makes larger groups
+//! instead of a longer queue.
+use crate::{
+    Answer, Hash, JobId, LotIndex, Millis, Node, Notice, Outcome, Output, Parcel, Place, Record,
+    Signature, SignedBatch, SignedManifest, Statement, node::Timer,
+};
+use alloc::{sync::Arc, vec::Vec};
+
+/// What is to be written, and what was handed over for writing.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Journal {
+    records: Vec<Record>,
+    announcements: Vec<SignedManifest>,
+    due: Option<Millis>,
+    ticket: u64,
+    writing: Option<Writing>,
+}
+
+/// What leaves as soon as it is on disk.
+#[derive(Clone, Debug)]
+struct Writing {
+    announcements: Vec<SignedManifest>,
+    own: Vec<OwnBatch>,
+}
+
+/// A batch of this node's that is being signed and written.
+#[derive(Clone, Debug)]
+struct OwnBatch {
+    job: JobId,
+    lot: LotIndex,
+    place: Place,
+    bytes: Arc<[u8]>,
+    opened: Vec<Hash>,
+}
+
+impl Journal {
+    /// Digests of the outputs that are announced as soon as the writing is done.
+    pub(crate) fn sealed(&self) -> impl Iterator<Item = Hash> {
+        self.writing.iter().flat_map(|writing| &writing.own).flat_map(|own| &own.opened).copied()
+    }
+}
+
+impl Node {
+    /// Writes a record within `wait_ms`.
+    pub(crate) fn record(&mut self, now: Millis, record: Record, wait_ms: u64) {
+        let due = now.plus(wait_ms);
+        self.journal.records.push(record);
+        if self.journal.due.is_none_or(|known| due < known) {
+            self.journal.due = Some(due);
+            self.timers.insert((due, Timer::Flush));
+        }
+    }
+
+    /// Gossips a manifest of this node's own once it is on disk.
+    pub(crate) fn announce(&mut self, now: Millis, signed: SignedManifest) {
+        self.record(now, Record::Manifest(signed.clone()), 0);
+        self.journal.announcements.push(signed);
+    }
+
+    /// Sets the timers that a lot wants after anything was done to it.
+    pub(crate) fn follow_up(&mut self, id: JobId, index: LotIndex) {
+        let Some(lot) = self.jobs.get(&id).and_then(|job| job.lots.get(&index)) else { return };
+        if let Some(due) = lot.outbox.due() {
+            self.outboxes.insert((id, index));
+            self.timers.insert((due, Timer::Flush));
+        }
+        if let Some(end) = lot.next_end() {
+            self.timers.insert((end, Timer::Lot(id, index)));
+        }
+    }
+
+    /// Hands over what is due for writing.
+    pub(crate) fn flush(&mut self, now: Millis) {
+        if self.journal.writing.is_some() {
+            return;
+        }
+        let own = self.say_due(now);
+        if own.is_empty() && self.journal.due.is_none_or(|due| due > now) {
+            return;
+        }
+        let announcements = core::mem::take(&mut self.journal.announcements);
+        self.journal.writing = Some(Writing { announcements, own });
+        self.journal.due = None;
+        self.journal.ticket += 1;
+        let records = core::mem::take(&mut self.journal.records);
+        let ticket = self.journal.ticket;
+        self.outputs.push_back(Output::Persist { ticket, records });
+    }
+
+    /// Makes batches of what the outboxes hold, where the time has come.
+    fn say_due(&mut self, now: Millis) -> Vec<OwnBatch> {
+        let due = |(id, index): &&(JobId, LotIndex)| {
+            let lot = self.jobs.get(id).and_then(|job| job.lots.get(index));
+            lot.and_then(|lot| lot.outbox.due()).is_some_and(|due| due <= now)
+        };
+        let due: Vec<(JobId, LotIndex)> = self.outboxes.iter().filter(due).copied().collect();
+        let mut own = Vec::new();
+        for (id, index) in due {
+            self.outboxes.remove(&(id, index));
+            let lot = self.jobs.get_mut(&id).and_then(|job| job.lots.get_mut(&index));
+            let parcels = lot.map(|lot| lot.take_parcels(now)).unwrap_or_default();
+            own.extend(parcels.into_iter().filter_map(|parcel| self.say(now, id, index, parcel)));
+            self.follow_up(id, index);
+        }
+        own
+    }
+
+    fn say(&mut self, now: Millis, id: JobId, index: LotIndex, parcel: Parcel) -> Option<OwnBatch> {
+        let pace = self.config.pace;
+        let lot = self.jobs.get_mut(&id)?.lots.get_mut(&index)?;
+        let opened = parcel.statements.iter().flat_map(opened_digests).collect();
+        lot.keep_answers(&parcel.answers);
+        let (bytes, place, changes) = lot.say(parcel.statements, now, &pace);
+        if !parcel.answers.is_empty() {
+            let answers = Record::Answers { job: id, answers: parcel.answers };
+            self.journal.records.push(answers);
+        }
+        self.journal.records.push(Record::Own(bytes.clone()));
+        self.on_changes(id, changes);
+        self.follow_up(id, index);
+        if self.jobs.get(&id).is_some_and(crate::Job::cancelled) {
+            self.tell_end(id);
+        }
+        Some(OwnBatch { job: id, lot: index, place, bytes, opened })
+    }
+
+    pub(crate) fn on_persisted(&mut self, ticket: u64, signatures: Vec<Signature>) {
+        if ticket != self.journal.ticket {
+            return;
+        }
+        let Some(Writing { announcements, own }) = self.journal.writing.take() else { return };
+        self.outputs.extend(announcements.into_iter().map(Output::Announce));
+        for (own, signature) in own.into_iter().zip(signatures) {
+            let OwnBatch { job, lot: index, place, bytes, opened } = own;
+            let batch = SignedBatch { bytes, signature };
+            let lot = self.jobs.get_mut(&job).and_then(|job| job.lots.get_mut(&index));
+            let Some(lot) = lot else { continue };
+            lot.log_own(place, batch.clone());
+            self.outputs.push_back(Output::Publish { job, lot: index, batch });
+            if !opened.is_empty() {
+                self.outputs.push_back(Output::Notice(Notice::Opened { job, digests: opened }));
+            }
+        }
+    }
+}
+
+/// The digest of an answer's output, if it has one.
+pub(crate) fn digest_of(answer: &Answer) -> Option<Hash> {
+    match &answer.outcome {
+        Outcome::Exit { digest, .. } => Some(*digest),
+        Outcome::Trap(_) | Outcome::OutOfFuel | Outcome::OutputTooLarge | Outcome::Invalid(_) => {
+            None
+        }
+    }
+}
+
+fn opened_digests(statement: &Statement) -> Vec<Hash> {
+    match statement {
+        Statement::Openings(openings) => {
+            openings.iter().filter_map(|opening| digest_of(&opening.answer)).collect()
+        }
+        Statement::Claim(_) | Statement::Commits(_) | Statement::Voids(_) | Statement::Cancel => {
+            Vec::new()
+        }
+    }
+}

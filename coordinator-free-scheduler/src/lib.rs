@@ -1,0 +1,45 @@
+//! The mind of a Dugnad node: deciding who runs what, and what to believe, with nobody to ask.
+//!
+//! A pure state machine. Time comes in with every call, randomness from one seed, effects leave as
+//! [`Output`] values; there is no clock, file, socket, thread or key in here. The same code runs in
+//! `dugnad run` and, many times over in virtual time, in the simulator.
+//!
+//! What it is not: it holds no blob bytes, checks no signatures (the body does so at the door) and
+//! never panics on remote input; that yields a [`Fault`] about the peer that sent it.
+#![no_std]
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+extern crate alloc;
+
+mod board;
+mod claims;
+mod config;
+mod event;
+mod job;
+mod journal;
+mod lot;
+mod model;
+mod node;
+mod outbox;
+mod pick;
+mod reputation;
+mod rng;
+mod sync;
+mod verify;
+pub mod wire;
+
+pub use board::{
+    Board, Merged,
+    unit::{AuthorIndex, Decision, FailReason, Mark, Once, Opened, Standing, Unit, Voucher},
+};
+pub use config::*;
+pub use event::*;
+pub use job::{Job, JobState, JobStatus};
+pub use lot::{Changes, Lot, Silence, Tally};
+pub use model::{ids::*, manifest::*, outcome::*, statement, statement::*, unit as table, unit::*};
+pub use node::Node;
+pub use outbox::Parcel;
+pub use reputation::{Ledger, Record as PeerRecord};
+pub use rng::Rng;
+pub use sync::{Head, MESSAGE_BYTES_MAX, Message, Query};

@@ -1,0 +1,394 @@
+//! One gossip lot as this node lives it: the shared board, and its own part beside it: claims it
+//! heard, work in hand, answers not yet open, what it is about to say.
+//!
+//! What it is not: agreed with anybody. Only the board is; the rest is this node's own opinion.
+mod silence;
+mod work;
+
+pub use silence::Silence;
+pub use work::Ran;
+
+use crate::{
+    Answer, BLOCK_UNITS, Decision, Fault, Hash, JobId, LIMITS, LotIndex, Manifest, Millis, Nonce,
+    Opening, Pace, PeerKey, Place, Profile, SignedBatch, Span, Statement, UnitIndex,
+    board::{
+        Board, Merged,
+        unit::{AuthorIndex, Mark, Standing},
+    },
+    claims::{Claim, Claims, in_order, spans_of, ticket},
+    outbox::{Outbox, Parcel},
+    statement::{Batch, batch_hash},
+    verify::quorum,
+    wire,
+};
+use alloc::{
+    boxed::Box,
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+    vec::Vec,
+};
+
+/// A lot.
+#[derive(Clone, Debug)]
+pub struct Lot {
+    /// What is known.
+    pub board: Board,
+    /// What this node is about to say.
+    pub outbox: Outbox,
+    claims: Claims,
+    me: AuthorIndex,
+    my_key: PeerKey,
+    quorum: u8,
+    draw: Hash,
+    order: Vec<u32>,
+    offset: u32,
+    blocks: Vec<u32>,
+    open: Vec<bool>,
+    open_units: u32,
+    queue: VecDeque<UnitIndex>,
+    running: BTreeSet<UnitIndex>,
+    done: BTreeSet<UnitIndex>,
+    answers: BTreeMap<UnitIndex, (Answer, Nonce)>,
+    restored: Vec<(UnitIndex, Answer, Nonce)>,
+    barred: BTreeSet<PeerKey>,
+    silence: Silence,
+    place: Place,
+    previous: Hash,
+    tally: Tally,
+}
+
+/// Units of a lot by what they have come to, and what it took.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Tally {
+    /// Verified, and a success.
+    pub verified: u32,
+    /// Failed: no verdict to be had, or verified not to succeed.
+    pub failed: u32,
+    /// Commits.
+    pub executions: u32,
+}
+
+impl Tally {
+    fn count(&mut self, before: &Standing, after: &Standing) {
+        let verified = |standing: &Standing| match standing.decision {
+            Decision::Verified(_) => standing.success as u32,
+            Decision::Open | Decision::Failed(_) => 0,
+        };
+        let failed = |standing: &Standing| match standing.decision {
+            Decision::Verified(_) => !standing.success as u32,
+            Decision::Failed(_) => 1,
+            Decision::Open => 0,
+        };
+        self.verified = self.verified + verified(after) - verified(before);
+        self.failed = self.failed + failed(after) - failed(before);
+        self.executions = self.executions + after.executions - before.executions;
+    }
+}
+
+/// What a change to units means beyond the lot.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// Units whose verdict is another now.
+    pub verdicts: Vec<UnitIndex>,
+    /// Marks that no longer hold.
+    pub withdrawn: Vec<(PeerKey, Mark)>,
+    /// Marks that hold now, and where.
+    pub added: Vec<(PeerKey, Mark, UnitIndex)>,
+    /// Peers whose overdue opening came after all, once for each.
+    pub spoke: Vec<PeerKey>,
+}
+
+impl Lot {
+    /// An empty lot of a job.
+    pub fn new(
+        job: JobId,
+        manifest: &Manifest,
+        lot: LotIndex,
+        me: PeerKey,
+        incarnation: u64,
+    ) -> Lot {
+        let range = manifest.lot_range(lot);
+        let Profile::Quorum { n, .. } = manifest.profile;
+        let mut board = Board::new(job, manifest.owner, lot, manifest.profile, range.clone());
+        let index = board.author(me).unwrap_or_default();
+        let draw = Hash::derive("dugnad 1 lot draw", &[&job.0.0, &lot.to_le_bytes()]);
+        let units = range.len();
+        let offset = Hash::derive("dugnad 1 block offset", &[&draw.0, &me.0]).prefix();
+        let blocks = (units as u32).div_ceil(BLOCK_UNITS);
+        let mut fresh = Lot {
+            board,
+            outbox: Outbox::default(),
+            claims: Claims::new(range.clone()),
+            me: index,
+            my_key: me,
+            quorum: n,
+            draw,
+            offset: (offset % u64::from(BLOCK_UNITS)) as u32,
+            order: work::block_order(draw, me, blocks),
+            blocks: alloc::vec![0; blocks as usize],
+            open: alloc::vec![false; units],
+            open_units: 0,
+            queue: VecDeque::new(),
+            running: BTreeSet::new(),
+            done: BTreeSet::new(),
+            answers: BTreeMap::new(),
+            restored: Vec::new(),
+            barred: BTreeSet::new(),
+            silence: Silence::default(),
+            place: Place { incarnation, sequence: 0 },
+            previous: Hash::default(),
+            tally: Tally::default(),
+        };
+        fresh.refresh_all();
+        fresh
+    }
+
+    /// Units by what they have come to.
+    pub fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    /// Units in somebody's hands.
+    pub fn claimed_units(&self) -> usize {
+        self.claims.claimed_units()
+    }
+
+    /// Units of this node's that wait or run.
+    pub fn in_hand(&self) -> usize {
+        self.queue.len() + self.running.len()
+    }
+
+    /// Units that this node claimed and that wait to be run.
+    pub fn queued(&self) -> usize {
+        self.queue.len()
+    }
+
+    // ---- what others say -------------------------------------------------------------------
+
+    /// Merges a batch of another's.
+    ///
+    /// # Errors
+    /// The batch was refused.
+    pub fn merge(
+        &mut self,
+        signed: SignedBatch,
+        batch: Box<Batch>,
+        now: Millis,
+        pace: &Pace,
+        unit_ms: u64,
+    ) -> Result<(Merged, Changes), Fault> {
+        let mut merged = self.board.merge(signed, batch)?;
+        if let Some((author, spans)) = merged.claim.take_if(|(author, _)| *author != self.me) {
+            self.hear_claim(author, in_order(spans), now, pace, unit_ms);
+        }
+        let changes = self.changed(&merged, now, pace);
+        Ok((merged, changes))
+    }
+
+    /// Takes what is to be said now, cut into batches within their limits.
+    pub fn take_parcels(&mut self, now: Millis) -> Vec<Parcel> {
+        let mut held = if self.outbox.claims() { self.held() } else { Vec::new() };
+        held.truncate(LIMITS.claim_units as usize);
+        let openings = self.due_openings(now);
+        self.outbox.take(spans_of(&held), openings)
+    }
+
+    /// Says something of this node's own; the batch bytes are to be signed and persisted.
+    pub fn say(
+        &mut self,
+        statements: Vec<Statement>,
+        now: Millis,
+        pace: &Pace,
+    ) -> (Arc<[u8]>, Place, Changes) {
+        let (job, lot) = self.board.name();
+        let (author, place, previous) = (self.my_key, self.place, self.previous);
+        let batch = Batch { job, lot, author, place, previous, statements };
+        let bytes: Arc<[u8]> = wire::encode(&batch).into();
+        self.previous = batch_hash(&bytes);
+        self.place.sequence += 1;
+        let merged = self.board.merge_own(self.me, &batch.statements);
+        for unit in batch.statements.iter().flat_map(tried_units) {
+            self.done.remove(&unit);
+        }
+        (bytes, place, self.changed(&merged, now, pace))
+    }
+
+    /// The batch that [`say`](Self::say) made is signed and on disk.
+    pub fn log_own(&mut self, place: Place, signed: SignedBatch) {
+        self.board.log_own(self.me, place, signed);
+    }
+
+    fn hear_claim(
+        &mut self,
+        author: AuthorIndex,
+        spans: Vec<Span>,
+        now: Millis,
+        pace: &Pace,
+        unit_ms: u64,
+    ) {
+        let units: Vec<UnitIndex> = spans.iter().flat_map(|span| span.units()).collect();
+        let lease_ms = pace.lease_ms.saturating_add(4 * units.len() as u64 * unit_ms);
+        let ticket = ticket(self.draw, self.board.key(author));
+        let claim = Claim { author, heard: now, ticket, ends: now.plus(lease_ms) };
+        let gone = self.claims.replace(spans, claim);
+        for unit in units {
+            if self.board.unit(unit).is_some_and(|known| known.tried_by(author)) {
+                self.claims.remove(author, unit);
+            }
+            self.refresh(unit);
+        }
+        gone.into_iter().for_each(|unit| self.refresh(unit));
+    }
+
+    // ---- the effect of changes -------------------------------------------------------------
+
+    fn changed(&mut self, merged: &Merged, now: Millis, pace: &Pace) -> Changes {
+        let mut changes = Changes::default();
+        for (unit, before) in &merged.changed {
+            let Some(after) = self.board.unit(*unit).map(|known| &known.standing) else { continue };
+            self.tally.count(before, after);
+            if before.decision != after.decision {
+                changes.verdicts.push(*unit);
+            }
+            let key = |(author, mark): &(AuthorIndex, Mark)| (self.board.key(*author), *mark);
+            let gone = before.marks.iter().filter(|mark| !after.marks.contains(mark));
+            changes.withdrawn.extend(gone.map(key));
+            let new = after.marks.iter().filter(|mark| !before.marks.contains(mark)).map(key);
+            changes.added.extend(new.map(|(peer, mark)| (peer, mark, *unit)));
+        }
+        for unit in &merged.touched {
+            changes.spoke.extend(self.settle(*unit, now, pace));
+        }
+        // What a forked author claimed is open again; of a cancelled job nothing is.
+        let forked = merged.faults.iter().any(|fault| matches!(fault, Fault::ForkedLog(_)));
+        if forked || (self.board.cancelled() && self.open_units > 0) {
+            self.refresh_all();
+        }
+        changes
+    }
+
+    /// Follows up on a unit about which something was said.
+    fn settle(&mut self, unit: UnitIndex, now: Millis, pace: &Pace) -> Vec<PeerKey> {
+        let Some(known) = self.board.unit(unit) else { return Vec::new() };
+        let voided = known.voids.iter().map(|(author, _)| *author);
+        for author in known.vouchers.iter().map(|voucher| voucher.author).chain(voided) {
+            self.claims.remove(author, unit);
+        }
+        let spoke = self.break_silence(unit);
+        self.open_own(unit, now, pace);
+        self.watch_silence(unit, now, pace);
+        self.refresh(unit);
+        spoke
+    }
+
+    /// Whether this node counts on an author to do its part in a unit.
+    fn counts(&self, author: AuthorIndex, unit: UnitIndex) -> bool {
+        self.board.honest(author)
+            && !self.silence.holds(author, unit)
+            && (self.barred.is_empty() || !self.barred.contains(&self.board.key(author)))
+    }
+
+    /// Has this node's answer opened once the rule allows it. Whoever is on the unit as well is
+    /// waited for a little: only who commits before can be a partner.
+    fn open_own(&mut self, unit: UnitIndex, now: Millis, pace: &Pace) {
+        let others = self.claims.on(unit).iter().filter(|claim| claim.author != self.me);
+        let awaited = others.filter(|claim| self.counts(claim.author, unit)).count() > 0;
+        let at = now.plus(if awaited { pace.gather_ms } else { pace.opening_ms });
+        if self.answers.contains_key(&unit) && self.cites(unit).is_some() {
+            if let Some((answer, nonce)) = self.answers.remove(&unit) {
+                self.outbox.open(unit, answer, nonce, at);
+            }
+        } else {
+            self.outbox.hasten(unit, at);
+        }
+    }
+
+    /// What an opening of this node's would cite, if it may be opened.
+    fn cites(&self, unit: UnitIndex) -> Option<Vec<Hash>> {
+        let counts = |author| self.counts(author, unit);
+        quorum::may_open(self.board.unit(unit)?, self.me, self.quorum, counts)
+    }
+
+    /// The openings that are due. An answer whose partners are not counted on any more waits again.
+    fn due_openings(&mut self, now: Millis) -> Vec<Opening> {
+        let mut openings = Vec::new();
+        for (unit, answer, nonce) in self.outbox.take_ready(now) {
+            match self.cites(unit) {
+                Some(cites) => openings.push(Opening { unit, answer, nonce, cites }),
+                None => drop(self.answers.insert(unit, (answer, nonce))),
+            }
+        }
+        openings
+    }
+
+    /// Answers behind commits that were said; they wait to be opened.
+    pub fn keep_answers(&mut self, answers: &[(UnitIndex, Answer, Nonce)]) {
+        for (unit, answer, nonce) in answers {
+            self.answers.insert(*unit, (answer.clone(), *nonce));
+        }
+    }
+
+    /// Answers of this node that nobody else may know yet, but for those being written just now.
+    pub fn sealed(&self) -> impl Iterator<Item = &Answer> {
+        self.answers.values().map(|(answer, _)| answer).chain(self.outbox.answers())
+    }
+
+    /// Peers whose opening of some unit is overdue.
+    pub fn silence(&self) -> &Silence {
+        &self.silence
+    }
+
+    // ---- time ------------------------------------------------------------------------------
+
+    /// When the lot next wants [`expire`](Self::expire) to be called.
+    pub fn next_end(&self) -> Option<Millis> {
+        [self.claims.next_end(), self.silence.next_due()].into_iter().flatten().min()
+    }
+
+    /// Ends leases and marks silence; answers the peers whose silence began, once for each unit.
+    pub fn expire(&mut self, now: Millis) -> Vec<PeerKey> {
+        for unit in self.claims.expire(now) {
+            self.refresh(unit);
+        }
+        self.mark_silence(now)
+    }
+
+    /// Counts on a peer here, or no longer; it need not have been heard of yet.
+    pub fn bar(&mut self, peer: PeerKey, barred: bool) {
+        let changed = match barred {
+            true => self.barred.insert(peer),
+            false => self.barred.remove(&peer),
+        };
+        if changed && self.board.knows(peer) {
+            self.refresh_all();
+        }
+    }
+
+    // ---- restart ---------------------------------------------------------------------------
+
+    /// Answers that the journal holds; what the journal says after them may have opened them.
+    pub fn restore_answers(&mut self, answers: Vec<(UnitIndex, Answer, Nonce)>) {
+        self.restored.extend(answers);
+    }
+
+    /// Begins after a restart: what the journal holds was merged; answers that are still sealed
+    /// are opened where the rule allows.
+    pub fn resume(&mut self, now: Millis, pace: &Pace) {
+        for (unit, answer, nonce) in core::mem::take(&mut self.restored) {
+            let voucher = self.board.unit(unit).and_then(|known| known.voucher(self.me));
+            if voucher.is_some_and(|voucher| voucher.unopened().is_some()) {
+                self.answers.insert(unit, (answer, nonce));
+                self.open_own(unit, now, pace);
+            }
+        }
+    }
+}
+
+/// Units that a statement says its author has tried.
+fn tried_units(statement: &Statement) -> Vec<UnitIndex> {
+    match statement {
+        Statement::Commits(commits) => commits.iter().map(|commit| commit.unit).collect(),
+        Statement::Voids(voids) => voids.iter().map(|(unit, _)| *unit).collect(),
+        Statement::Claim(_) | Statement::Openings(_) | Statement::Cancel => Vec::new(),
+    }
+}

@@ -1,0 +1,189 @@
+//! This node's own part in a lot: which units are open to it, what it claims, runs and hands in.
+//!
+//! Invariant: `open[u]` holds iff the unit wants another execution and this node may give it, by
+//! what it knows; [`Lot::refresh`] keeps it so after every change to a unit.
+use super::Lot;
+use crate::{
+    Answer, BLOCK_UNITS, Commit, Decision, Hash, Millis, Nonce, Pace, PeerKey, UnitIndex, Void,
+    claims::{Claim, spans_of},
+    verify::quorum,
+};
+use alloc::vec::Vec;
+
+/// How a unit that this node ran came out.
+pub struct Ran {
+    /// The unit.
+    pub unit: UnitIndex,
+    /// The answer with what hides it and what to commit to, or why there is none.
+    pub end: Result<(Answer, Nonce, Hash), Void>,
+}
+
+impl Lot {
+    /// Looks at a unit again, after something about it has changed.
+    pub(super) fn refresh(&mut self, unit: UnitIndex) {
+        let wanted = self.is_open(unit);
+        let at = self.at(unit);
+        if core::mem::replace(&mut self.open[at], wanted) == wanted {
+            return;
+        }
+        let block = &mut self.blocks[at / BLOCK_UNITS as usize];
+        match wanted {
+            true => (*block, self.open_units) = (*block + 1, self.open_units + 1),
+            false => (*block, self.open_units) = (*block - 1, self.open_units - 1),
+        }
+    }
+
+    /// Looks at every unit again, after what this node thinks of a peer has changed.
+    pub(super) fn refresh_all(&mut self) {
+        for unit in self.board.range() {
+            self.refresh(unit);
+        }
+    }
+
+    /// Whether this node may claim a unit; what `open` is to hold.
+    pub(crate) fn is_open(&self, unit: UnitIndex) -> bool {
+        self.wanted(unit, None) && !self.in_hands(unit) && self.own_claim(unit).is_none()
+    }
+
+    fn own_claim(&self, unit: UnitIndex) -> Option<&Claim> {
+        self.claims.on(unit).iter().find(|claim| claim.author == self.me)
+    }
+
+    /// Whether this node runs a unit, or has run it and not said so yet.
+    fn in_hands(&self, unit: UnitIndex) -> bool {
+        self.running.contains(&unit) || self.done.contains(&unit)
+    }
+
+    /// Whether a unit wants another execution that this node may give, beyond what others claimed
+    /// (before `mine`, if this node holds a claim itself).
+    fn wanted(&self, unit: UnitIndex, mine: Option<&Claim>) -> bool {
+        let Some(known) = self.board.unit(unit) else { return false };
+        if known.standing.decision != Decision::Open
+            || self.board.cancelled()
+            || known.tried_by(self.me)
+        {
+            return false;
+        }
+        let needed = quorum::needed(known, self.quorum, |author| self.counts(author, unit));
+        let ahead = |claim: &&Claim| {
+            claim.author != self.me
+                && self.counts(claim.author, unit)
+                && mine.is_none_or(|mine| claim.precedes(mine))
+        };
+        needed > self.claims.on(unit).iter().filter(ahead).count()
+    }
+
+    /// How many units are open to this node, by what it knows.
+    pub fn open_units(&self) -> u32 {
+        self.open_units
+    }
+
+    /// Peers that work in this lot, this node among them.
+    pub fn workers(&self) -> u32 {
+        let others = self.board.authors().filter(|(author, key)| {
+            *author != self.me && self.board.honest(*author) && !self.barred.contains(key)
+        });
+        others.count() as u32 + 1
+    }
+
+    /// Claims up to `most` open units, block by block in this node's own order, each from its own
+    /// place in a block on: where few units are left, peers begin at different ones.
+    pub fn claim(&mut self, most: u32, now: Millis, pace: &Pace, unit_ms: u64) {
+        let mut units: Vec<UnitIndex> = Vec::new();
+        for block in self.order.iter().filter(|block| self.blocks[**block as usize] > 0) {
+            let open = self.block_from_offset(*block).filter(|unit| self.open[self.at(*unit)]);
+            units.extend(open.take(most as usize - units.len()));
+            if units.len() >= most as usize {
+                break;
+            }
+        }
+        if units.is_empty() {
+            return;
+        }
+        self.queue.extend(&units);
+        let mut held = self.held();
+        held.extend(units);
+        held.sort_unstable();
+        self.hear_claim(self.me, spans_of(&held), now, pace, unit_ms);
+        self.outbox.claim(now);
+    }
+
+    /// Units that this node holds a lease on and has not committed to yet, sorted: what it claims.
+    /// Those it has run are among them, so that others wait for its commit before they open.
+    pub(super) fn held(&self) -> Vec<UnitIndex> {
+        let hands = self.queue.iter().chain(&self.running).chain(&self.done).copied();
+        let mut held: Vec<UnitIndex> =
+            hands.filter(|unit| self.own_claim(*unit).is_some()).collect();
+        held.sort_unstable();
+        held.dedup();
+        held
+    }
+
+    fn at(&self, unit: UnitIndex) -> usize {
+        (unit - self.board.range().start) as usize
+    }
+
+    fn block_from_offset(&self, block: u32) -> impl Iterator<Item = UnitIndex> + use<> {
+        let range = self.board.range();
+        let first = range.start + block * BLOCK_UNITS;
+        let end = (first + BLOCK_UNITS).min(range.end);
+        let begin = first + self.offset % (end - first);
+        (begin..end).chain(first..begin)
+    }
+
+    /// The next claimed unit that still wants running; those that do not are dropped, as are those
+    /// whose lease has ended: they are open again, to this node as to others.
+    pub fn next_unit(&mut self, now: Millis, pace: &Pace) -> Option<UnitIndex> {
+        while let Some(unit) = self.queue.pop_front() {
+            if self.in_hands(unit) {
+                continue;
+            }
+            let Some(mine) = self.own_claim(unit).copied() else { continue };
+            if self.wanted(unit, Some(&mine)) {
+                self.running.insert(unit);
+                return Some(unit);
+            }
+            self.yield_unit(unit, now, pace);
+        }
+        None
+    }
+
+    /// Lets go of a unit, and lets others know soon.
+    fn yield_unit(&mut self, unit: UnitIndex, now: Millis, pace: &Pace) {
+        self.claims.remove(self.me, unit);
+        self.outbox.claim(now.plus(pace.commit_ms));
+        self.refresh(unit);
+    }
+
+    /// A unit of this node's ended.
+    pub fn ran(&mut self, ran: Ran, now: Millis, pace: &Pace) {
+        let Ran { unit, end } = ran;
+        if !self.running.remove(&unit) || self.board.cancelled() {
+            return;
+        }
+        let at = now.plus(pace.commit_ms);
+        match end {
+            Ok((answer, nonce, hash)) => {
+                self.done.insert(unit);
+                self.outbox.commit(Commit { unit, hash }, answer, nonce, now, at);
+            }
+            Err(Void::Interrupted) => self.yield_unit(unit, now, pace),
+            Err(void) => {
+                self.done.insert(unit);
+                self.outbox.void(unit, void, at);
+            }
+        }
+        if self.in_hand() == 0 {
+            self.outbox.hurry(now);
+        }
+    }
+}
+
+/// Blocks of a lot in a peer's own order: as good as random, and the peer does not choose it.
+pub(super) fn block_order(draw: Hash, me: PeerKey, blocks: u32) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..blocks).collect();
+    order.sort_by_cached_key(|block| {
+        Hash::derive("dugnad 1 block order", &[&draw.0, &block.to_le_bytes(), &me.0]).prefix()
+    });
+    order
+}

@@ -1,0 +1,268 @@
+//! A job's signed description. Small by rule: it travels by gossip to everybody.
+//!
+//! [`Work`] is what is computed and has its own name, so that nothing a guest sees depends on who
+//! asks; the rest says who asks and how much proof they want.
+use crate::{Hash, JobId, LotIndex, PeerKey, UnitIndex, WorkId, wire::WireError};
+use alloc::{string::String, vec::Vec};
+use serde::{Deserialize, Serialize};
+
+/// The contract of execution that this version keeps; nodes vote only with nodes of the same one.
+pub const ENGINE: &str = "dugnad-1";
+
+/// What is computed.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+pub struct Work {
+    /// The contract of execution, [`ENGINE`].
+    pub engine: String,
+    /// The wasm module.
+    pub module: Hash,
+    /// The units.
+    pub units: Units,
+    /// Seeds what the guest draws at random.
+    pub seed: u64,
+    /// Arguments that every unit gets, before its own.
+    pub args: Vec<String>,
+    /// The environment, sorted by name.
+    pub env: Vec<(String, String)>,
+    /// What a run may use.
+    pub limits: RunLimits,
+}
+
+/// The units of a job.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+pub enum Units {
+    /// Units 0..count; standard input is the index in decimal and a newline.
+    Range {
+        /// How many.
+        count: u32,
+    },
+    /// Units listed in a table.
+    Table {
+        /// How many.
+        count: u32,
+        /// The blob of the table's [directory](crate::TableDirectory).
+        directory: Hash,
+    },
+}
+
+/// What one run may use.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Debug)]
+pub struct RunLimits {
+    /// Instructions.
+    pub fuel: u64,
+    /// Linear memory, MiB.
+    pub memory_mib: u32,
+    /// Standard output, bytes.
+    pub output_bytes: u64,
+}
+
+impl Default for RunLimits {
+    fn default() -> Self {
+        RunLimits { fuel: 100_000_000_000, memory_mib: 512, output_bytes: 16 << 20 }
+    }
+}
+
+/// How much proof makes a unit verified.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Debug)]
+pub enum Profile {
+    /// `n` equal answers by distinct peers, none of whom could have copied.
+    Quorum {
+        /// Equal answers wanted, 1 to [`QUORUM_MAX`].
+        n: u8,
+        /// Opened answers after which a unit without a quorum has failed.
+        max_executions: u8,
+    },
+}
+
+/// Largest quorum that a manifest may ask for; bounds the citations of an opening.
+pub const QUORUM_MAX: u8 = 8;
+
+impl Profile {
+    /// The profile with its default cap of four executions for each one wanted.
+    pub fn quorum(n: u8) -> Profile {
+        Profile::Quorum { n, max_executions: n.saturating_mul(4).max(4) }
+    }
+}
+
+/// A job's description, as its owner signs it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+pub struct Manifest {
+    /// Who asks.
+    pub owner: PeerKey,
+    /// What people call it.
+    pub name: String,
+    /// What is computed.
+    pub work: Work,
+    /// How much proof is wanted.
+    pub profile: Profile,
+    /// Module that merges the outputs in unit order, if any; run where they are fetched.
+    pub merge: Option<Hash>,
+    /// Units in a gossip lot.
+    pub lot_units: u32,
+    /// Tells one job from another with the same work.
+    pub salt: u64,
+}
+
+/// A manifest's bytes with its owner's signature over them.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+pub struct SignedManifest {
+    /// Postcard of a [`Manifest`].
+    pub bytes: Vec<u8>,
+    /// Ed25519 over [`MANIFEST_CONTEXT`] and `bytes`, 64 bytes.
+    pub signature: Vec<u8>,
+}
+
+/// What is signed before a manifest's bytes, so that no other statement can be taken for one.
+pub const MANIFEST_CONTEXT: &[u8] = b"dugnad 1 manifest\0";
+
+/// Largest manifest, bytes.
+pub const MANIFEST_BYTES_MAX: usize = 8 << 10;
+/// Most units in a job.
+pub const UNITS_MAX: u32 = 10_000_000;
+/// Units in a gossip lot where nothing else is said.
+pub const LOT_UNITS_DEFAULT: u32 = 16_384;
+/// Most units in a gossip lot; with [`UNITS_MAX`] it bounds a board's memory.
+pub const LOT_UNITS_MAX: u32 = 65_536;
+
+impl Work {
+    /// The name of what is computed.
+    pub fn id(&self) -> WorkId {
+        let bytes = postcard::to_allocvec(self).unwrap_or_default();
+        WorkId(Hash::derive("dugnad 1 work", &[&bytes]))
+    }
+}
+
+impl Units {
+    /// How many there are.
+    pub fn count(&self) -> u32 {
+        match self {
+            Units::Range { count } | Units::Table { count, .. } => *count,
+        }
+    }
+}
+
+impl Manifest {
+    /// The lot that a unit belongs to.
+    pub fn lot_of(&self, unit: UnitIndex) -> LotIndex {
+        unit / self.lot_units
+    }
+
+    /// How many gossip lots the job is cut into.
+    pub fn lots(&self) -> u32 {
+        self.work.units.count().div_ceil(self.lot_units)
+    }
+
+    /// The units of a lot.
+    pub fn lot_range(&self, lot: LotIndex) -> core::ops::Range<UnitIndex> {
+        let first = lot.saturating_mul(self.lot_units).min(self.work.units.count());
+        first..first.saturating_add(self.lot_units).min(self.work.units.count())
+    }
+
+    /// Postcard bytes, ready to be signed.
+    ///
+    /// # Errors
+    /// What [`check`](Self::check) finds, or that it is too large.
+    pub fn encode(&self) -> Result<Vec<u8>, ManifestError> {
+        self.check()?;
+        let bytes = postcard::to_allocvec(self).map_err(|_| ManifestError::TooLarge)?;
+        if bytes.len() > MANIFEST_BYTES_MAX {
+            return Err(ManifestError::TooLarge);
+        }
+        Ok(bytes)
+    }
+
+    /// Whether every figure lies within the named limits.
+    ///
+    /// # Errors
+    /// The first figure that does not.
+    pub fn check(&self) -> Result<(), ManifestError> {
+        let count = self.work.units.count();
+        let Profile::Quorum { n, max_executions } = self.profile;
+        if self.work.engine != ENGINE {
+            return Err(ManifestError::Engine);
+        }
+        if count == 0 || count > UNITS_MAX {
+            return Err(ManifestError::UnitCount(count));
+        }
+        if self.lot_units == 0 || self.lot_units > LOT_UNITS_MAX {
+            return Err(ManifestError::LotUnits(self.lot_units));
+        }
+        if n == 0 || n > QUORUM_MAX || max_executions < n {
+            return Err(ManifestError::Quorum { n, max_executions });
+        }
+        Ok(())
+    }
+}
+
+impl SignedManifest {
+    /// The name of the job.
+    pub fn id(&self) -> JobId {
+        JobId(Hash::derive("dugnad 1 job", &[&self.bytes, &self.signature]))
+    }
+
+    /// The manifest, checked against the named limits. The signature is the body's to check.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn open(&self) -> Result<Manifest, ManifestError> {
+        if self.bytes.len() > MANIFEST_BYTES_MAX {
+            return Err(ManifestError::TooLarge);
+        }
+        let manifest: Manifest = crate::wire::decode(&self.bytes, MANIFEST_BYTES_MAX)?;
+        manifest.check()?;
+        Ok(manifest)
+    }
+}
+
+/// What is wrong with a manifest.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ManifestError {
+    /// Over [`MANIFEST_BYTES_MAX`].
+    TooLarge,
+    /// Not the bytes of a manifest.
+    Malformed(WireError),
+    /// Made for another contract of execution.
+    Engine,
+    /// None, or over [`UNITS_MAX`].
+    UnitCount(u32),
+    /// None, or over [`LOT_UNITS_MAX`].
+    LotUnits(u32),
+    /// A quorum of none, over [`QUORUM_MAX`], or over its own cap.
+    Quorum {
+        /// Equal answers asked for.
+        n: u8,
+        /// Executions allowed.
+        max_executions: u8,
+    },
+}
+
+impl From<WireError> for ManifestError {
+    fn from(error: WireError) -> Self {
+        ManifestError::Malformed(error)
+    }
+}
+
+impl core::fmt::Display for ManifestError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            ManifestError::TooLarge => write!(
+                f,
+                "the manifest is over {MANIFEST_BYTES_MAX} bytes; shorten args, env or name (inputs belong in files)"
+            ),
+            ManifestError::Malformed(error) => write!(f, "not a manifest: {error}"),
+            ManifestError::Engine => write!(f, "made for another engine than {ENGINE}"),
+            ManifestError::UnitCount(count) => {
+                write!(f, "{count} units; a job has 1 to {UNITS_MAX}")
+            }
+            ManifestError::LotUnits(units) => {
+                write!(f, "{units} units in a gossip lot; 1 to {LOT_UNITS_MAX} are allowed")
+            }
+            ManifestError::Quorum { n, max_executions } => write!(
+                f,
+                "quorum={n} with at most {max_executions} executions; a quorum is 1 to {QUORUM_MAX} and within its executions"
+            ),
+        }
+    }
+}
+
+impl core::error::Error for ManifestError {}

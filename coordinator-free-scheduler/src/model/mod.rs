@@ -1,0 +1,6 @@
+//! The values that peers exchange. Their postcard bytes are frozen by golden tests.
+pub mod ids;
+pub mod manifest;
+pub mod outcome;
+pub mod statement;
+pub mod unit;

@@ -1,0 +1,201 @@
+//! What peers say about units, in numbered batches that their author signs.
+//!
+//! The batches of one author about one gossip lot form a log: each names the hash of the one
+//! before it, so that two different batches in one place are proof of a forked log. A restart
+//! begins a log of its own (another incarnation), and never continues one it may have forgotten.
+use crate::{
+    Answer, Hash, JobId, LotIndex, Nonce, PeerKey, UnitIndex, Void, wire, wire::WireError,
+};
+use alloc::{sync::Arc, vec::Vec};
+use core::fmt;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// Largest batch, bytes; gossip carries nothing larger.
+pub const BATCH_BYTES_MAX: usize = 32 << 10;
+/// Most unit entries in a batch.
+pub const BATCH_ENTRIES_MAX: usize = 1_024;
+/// Most commits that an opening may cite.
+pub const CITES_MAX: usize = 8;
+/// What is signed before a batch's bytes, so that no other statement can be taken for one.
+pub const BATCH_CONTEXT: &[u8] = b"dugnad 1 batch\0";
+
+/// A run of units: the first and how many.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Debug)]
+pub struct Span {
+    /// The first unit.
+    pub first: UnitIndex,
+    /// How many, at least 1.
+    pub count: u32,
+}
+
+impl Span {
+    /// Its units.
+    pub fn units(self) -> core::ops::Range<UnitIndex> {
+        self.first..self.first.saturating_add(self.count)
+    }
+}
+
+/// The hash of an answer, published before it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+pub struct Commit {
+    /// The unit.
+    pub unit: UnitIndex,
+    /// See [`commitment`](crate::commitment).
+    pub hash: Hash,
+}
+
+/// An answer that was committed to, and whose commits its author held when it opened.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+pub struct Opening {
+    /// The unit.
+    pub unit: UnitIndex,
+    /// The answer.
+    pub answer: Answer,
+    /// What hid it.
+    pub nonce: Nonce,
+    /// Other authors' commits for this unit that the author held, at most [`CITES_MAX`]. Whoever
+    /// committed before this opening cannot have copied from it.
+    pub cites: Vec<Hash>,
+}
+
+/// One thing said.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+pub enum Statement {
+    /// "Of this lot I am on these units, and on no others." A hint that expires, never a safety
+    /// condition.
+    Claim(Vec<Span>),
+    /// Hashes of answers.
+    Commits(Vec<Commit>),
+    /// The answers.
+    Openings(Vec<Opening>),
+    /// Units this host could not run; it will not try them again.
+    Voids(Vec<(UnitIndex, Void)>),
+    /// The owner ends the job.
+    Cancel,
+}
+
+impl Statement {
+    /// Unit entries in it, for the limit of a batch.
+    pub fn entries(&self) -> usize {
+        match self {
+            Statement::Claim(spans) => spans.len(),
+            Statement::Commits(commits) => commits.len(),
+            Statement::Openings(openings) => openings.len(),
+            Statement::Voids(voids) => voids.len(),
+            Statement::Cancel => 1,
+        }
+    }
+}
+
+/// A place in an author's log.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Debug)]
+pub struct Place {
+    /// Drawn anew at each start of the author's process.
+    pub incarnation: u64,
+    /// From 0, without gaps.
+    pub sequence: u32,
+}
+
+/// Statements of one author about one gossip lot.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+pub struct Batch {
+    /// The job.
+    pub job: JobId,
+    /// The gossip lot.
+    pub lot: LotIndex,
+    /// Who says so.
+    pub author: PeerKey,
+    /// Where in its log.
+    pub place: Place,
+    /// Hash of the batch before it in this incarnation, zero for the first.
+    pub previous: Hash,
+    /// What is said.
+    pub statements: Vec<Statement>,
+}
+
+/// A 64-byte Ed25519 signature.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Signature(pub [u8; 64]);
+
+impl fmt::Debug for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Signature({:02x}{:02x}…)", self.0[0], self.0[1])
+    }
+}
+
+/// A batch's bytes with its author's signature over [`BATCH_CONTEXT`] and them. Shared, not
+/// copied: a node keeps it for its neighbours.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SignedBatch {
+    /// Postcard of a [`Batch`].
+    pub bytes: Arc<[u8]>,
+    /// The author's.
+    pub signature: Signature,
+}
+
+impl SignedBatch {
+    /// The name of the batch.
+    pub fn hash(&self) -> Hash {
+        batch_hash(&self.bytes)
+    }
+
+    /// Reads the batch and checks its limits. The signature is the body's to check.
+    ///
+    /// # Errors
+    /// Malformed, or over a limit.
+    pub fn open(&self) -> Result<Batch, WireError> {
+        let batch: Batch = wire::decode(&self.bytes, BATCH_BYTES_MAX)?;
+        let entries: usize = batch.statements.iter().map(Statement::entries).sum();
+        match entries <= BATCH_ENTRIES_MAX {
+            true => Ok(batch),
+            false => Err(WireError::TooLarge { bytes: entries, limit: BATCH_ENTRIES_MAX }),
+        }
+    }
+}
+
+/// The name of a batch with these bytes.
+pub fn batch_hash(bytes: &[u8]) -> Hash {
+    Hash::derive("dugnad 1 batch", &[bytes])
+}
+
+impl Serialize for SignedBatch {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (Bytes(&self.signature.0), Bytes(&self.bytes)).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for SignedBatch {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (signature, bytes) = <(OwnedBytes, OwnedBytes)>::deserialize(deserializer)?;
+        let signature = signature.0.as_slice().try_into();
+        let signature = signature.map_err(|_| de::Error::custom("a signature has 64 bytes"))?;
+        Ok(SignedBatch { bytes: bytes.0.into(), signature: Signature(signature) })
+    }
+}
+
+/// Bytes written in one piece; serde would write a slice byte by byte.
+struct Bytes<'a>(&'a [u8]);
+
+impl Serialize for Bytes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0)
+    }
+}
+
+struct OwnedBytes(Vec<u8>);
+
+impl<'de> Deserialize<'de> for OwnedBytes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl de::Visitor<'_> for Visitor {
+            type Value = OwnedBytes;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("bytes")
+            }
+            fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<OwnedBytes, E> {
+                Ok(OwnedBytes(bytes.to_vec()))
+            }
+        }
+        deserializer.deserialize_bytes(Visitor)
+    }
+}

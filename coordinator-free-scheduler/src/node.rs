@@ -1,0 +1,466 @@
+//! The node: one state machine, fed by [`handle`](Node::handle), drained by
+//! [`poll_output`](Node::poll_output), woken at [`next_deadline`](Node::next_deadline).
+//!
+//! It finds the job and lot that an input is about and lets them act; then it sees to what is
+//! common to all: the journal, the slots, the peers, the clock. A late tick is harmless.
+use crate::{
+    Answer, Changes, CommandError, Config, Fault, Input, Job, JobId, JobStatus, LIMITS, Ledger,
+    Lot, LotIndex, Manifest, Mark, Millis, Nonce, Notice, Output, PeerKey, Query, Record,
+    SignedBatch, SignedManifest, UnitIndex, Void, commitment,
+    journal::{Journal, digest_of},
+    lot::Ran,
+    rng::Rng,
+    statement::Batch,
+};
+use alloc::{
+    boxed::Box,
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    vec::Vec,
+};
+
+/// A node's mind.
+#[derive(Clone, Debug)]
+pub struct Node {
+    pub(crate) config: Config,
+    pub(crate) jobs: BTreeMap<JobId, Job>,
+    pub(crate) peers: BTreeSet<PeerKey>,
+    pub(crate) outputs: VecDeque<Output>,
+    pub(crate) rng: Rng,
+    pub(crate) slots: usize,
+    pub(crate) in_flight: usize,
+    pub(crate) ledger: Ledger,
+    pub(crate) barred: BTreeSet<PeerKey>,
+    pub(crate) journal: Journal,
+    pub(crate) timers: BTreeSet<(Millis, Timer)>,
+    pub(crate) outboxes: BTreeSet<(JobId, LotIndex)>,
+    pub(crate) units_known: u64,
+    pub(crate) order: Vec<JobId>,
+}
+
+/// What a deadline is for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Timer {
+    Sync,
+    Flush,
+    Lot(JobId, LotIndex),
+}
+
+impl Node {
+    /// A node that knows nothing yet. Feed it its journal by [`replay`](Self::replay), then call
+    /// [`resume`](Self::resume) once, in either case.
+    pub fn new(config: Config) -> Node {
+        Node {
+            rng: Rng::new(config.seed),
+            config,
+            jobs: BTreeMap::new(),
+            peers: BTreeSet::new(),
+            outputs: VecDeque::new(),
+            slots: 0,
+            in_flight: 0,
+            ledger: Ledger::default(),
+            barred: BTreeSet::new(),
+            journal: Journal::default(),
+            timers: BTreeSet::new(),
+            outboxes: BTreeSet::new(),
+            order: Vec::new(),
+            units_known: 0,
+        }
+    }
+
+    /// Folds one record of the journal, in the order in which they were written.
+    ///
+    /// # Errors
+    /// The record cannot be this node's own writing; nothing was changed.
+    pub fn replay(&mut self, now: Millis, record: Record) -> Result<(), Fault> {
+        match record {
+            Record::Manifest(signed) => {
+                let manifest = signed.open().map_err(Fault::BadManifest)?;
+                self.add_job(signed, Box::new(manifest)).map(|_| ())
+            }
+            Record::Batch(signed) => {
+                let batch = signed.open().map_err(|_| Fault::NoSuchUnit)?;
+                self.merge(now, signed, Box::new(batch)).map(|_| ())
+            }
+            Record::Answers { job, answers } => {
+                let Some((unit, ..)) = answers.first() else { return Ok(()) };
+                let lot = self.lot_of(job, *unit).ok_or(Fault::NoSuchUnit)?;
+                self.lot(job, lot)?.restore_answers(answers);
+                Ok(())
+            }
+            Record::Own(_) => Err(Fault::NoSuchUnit),
+        }
+    }
+
+    /// Begins, after all of the journal was replayed.
+    pub fn resume(&mut self, now: Millis) {
+        self.outputs.clear();
+        let pace = self.config.pace;
+        for job in self.jobs.values_mut() {
+            job.ended = false;
+            for lot in job.lots.values_mut() {
+                lot.resume(now, &pace);
+            }
+        }
+        for (job, lot) in self.lot_names() {
+            self.follow_up(job, lot);
+        }
+        let jobs: Vec<JobId> = self.jobs.keys().copied().collect();
+        jobs.into_iter().for_each(|job| self.tell_end(job));
+        self.timers.insert((now.plus(self.config.pace.sync_ms), Timer::Sync));
+    }
+
+    // ---- the boundary ----------------------------------------------------------------------
+
+    /// Takes one input. Remote input cannot fail; it may be told of as [`Notice::Fault`].
+    pub fn handle(&mut self, now: Millis, input: Input) {
+        match input {
+            Input::Manifest { from, signed, manifest } => {
+                self.on_manifest(now, from, signed, manifest);
+            }
+            Input::Batch { from, signed, batch } => self.on_batch(now, from, signed, batch),
+            Input::Query { from, query } => self.on_query(from, query),
+            Input::Connected(peer) => {
+                self.peers.insert(peer);
+                self.send_digest(peer);
+            }
+            Input::Disconnected(peer) => {
+                self.peers.remove(&peer);
+            }
+            Input::Ran { job, unit, took_us, end } => self.on_ran(now, job, unit, took_us, end),
+            Input::Persisted { ticket, signatures } => self.on_persisted(ticket, signatures),
+            Input::Slots(slots) => self.slots = slots,
+            Input::Tick => {}
+        }
+        self.run_timers(now);
+        self.fill(now);
+        self.flush(now);
+    }
+
+    /// The next thing to be done, until there is none.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When to call [`handle`](Self::handle) at the latest.
+    pub fn next_deadline(&self) -> Option<Millis> {
+        self.timers.first().map(|(at, _)| *at)
+    }
+
+    // ---- local commands --------------------------------------------------------------------
+
+    /// Makes a job of this node's known to all.
+    ///
+    /// # Errors
+    /// It was refused; nothing was changed.
+    pub fn submit(&mut self, now: Millis, signed: SignedManifest) -> Result<JobId, CommandError> {
+        let manifest = signed.open().map_err(CommandError::Manifest)?;
+        let id = signed.id();
+        if self.jobs.contains_key(&id) {
+            return Ok(id);
+        }
+        let too_many = CommandError::TooManyJobs(LIMITS.jobs);
+        self.add_job(signed.clone(), Box::new(manifest)).map_err(|_| too_many)?;
+        self.announce(now, signed);
+        self.handle(now, Input::Tick);
+        Ok(id)
+    }
+
+    /// Ends a job of this node's.
+    ///
+    /// # Errors
+    /// It was refused; nothing was changed.
+    pub fn cancel(&mut self, now: Millis, id: JobId) -> Result<(), CommandError> {
+        let job = self.jobs.get(&id).ok_or(CommandError::NoSuchJob(id))?;
+        if job.manifest.owner != self.config.me {
+            return Err(CommandError::NotTheOwner(id));
+        }
+        if let Ok(lot) = self.lot(id, 0) {
+            lot.outbox.cancel(now);
+        }
+        self.follow_up(id, 0);
+        self.handle(now, Input::Tick);
+        Ok(())
+    }
+
+    // ---- what can be asked -----------------------------------------------------------------
+
+    /// The jobs known here, oldest first.
+    pub fn jobs(&self) -> Vec<&Job> {
+        self.order.iter().filter_map(|id| self.jobs.get(id)).collect()
+    }
+
+    /// A job.
+    pub fn job(&self, id: JobId) -> Option<&Job> {
+        self.jobs.get(&id)
+    }
+
+    /// A job in figures.
+    pub fn status(&self, id: JobId) -> Option<JobStatus> {
+        self.jobs.get(&id).map(Job::status)
+    }
+
+    /// What this node thinks of others.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// What is known of every lot, as a hash; two nodes with equal ones hold the same statements.
+    pub fn digests(&self) -> Vec<(JobId, LotIndex, crate::Hash)> {
+        let lots = self.jobs.iter().flat_map(|(id, job)| job.lots.iter().map(|lot| (*id, lot)));
+        lots.map(|(id, (index, lot))| (id, *index, lot.board.digest_of_logs())).collect()
+    }
+
+    /// Units in the body's hands.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    /// Who this node is.
+    pub fn me(&self) -> PeerKey {
+        self.config.me
+    }
+
+    /// Digests of outputs that nobody else may know yet.
+    pub fn sealed(&self) -> Vec<crate::Hash> {
+        let lots = self.jobs.values().flat_map(|job| job.lots.values());
+        lots.flat_map(Lot::sealed).filter_map(digest_of).chain(self.journal.sealed()).collect()
+    }
+
+    // ---- jobs and lots ---------------------------------------------------------------------
+
+    fn add_job(&mut self, signed: SignedManifest, manifest: Box<Manifest>) -> Result<bool, Fault> {
+        let id = signed.id();
+        if self.jobs.contains_key(&id) {
+            return Ok(false);
+        }
+        if self.jobs.len() >= LIMITS.jobs {
+            return Err(Fault::OverLimit("jobs"));
+        }
+        if u64::from(manifest.work.units.count()) > LIMITS.units {
+            return Err(Fault::OverLimit("units"));
+        }
+        self.order.push(id);
+        self.jobs.insert(id, Job::new(signed, manifest));
+        self.lot(id, 0).map(|_| true)
+    }
+
+    fn lot_of(&self, job: JobId, unit: UnitIndex) -> Option<LotIndex> {
+        self.jobs.get(&job).map(|job| job.manifest.lot_of(unit))
+    }
+
+    /// A lot of a known job, made at its first mention.
+    pub(crate) fn lot(&mut self, id: JobId, lot: LotIndex) -> Result<&mut Lot, Fault> {
+        let Some(job) = self.jobs.get_mut(&id) else { return Err(Fault::NoSuchUnit) };
+        if lot >= job.manifest.lots() {
+            return Err(Fault::NoSuchUnit);
+        }
+        if !job.lots.contains_key(&lot) {
+            let units = job.manifest.lot_range(lot).len() as u64;
+            if self.units_known + units > LIMITS.units {
+                return Err(Fault::OverLimit("units"));
+            }
+            self.units_known += units;
+            let Config { me, incarnation, .. } = self.config;
+            let mut fresh = Lot::new(id, &job.manifest, lot, me, incarnation);
+            for peer in self.barred.iter().chain(job.silent()) {
+                fresh.bar(*peer, true);
+            }
+            job.lots.insert(lot, fresh);
+        }
+        job.lots.get_mut(&lot).ok_or(Fault::NoSuchUnit)
+    }
+
+    fn lot_names(&self) -> Vec<(JobId, LotIndex)> {
+        let lots = |(id, job): (&JobId, &Job)| {
+            let id = *id;
+            job.lots.keys().map(move |lot| (id, *lot)).collect::<Vec<_>>()
+        };
+        self.jobs.iter().flat_map(lots).collect()
+    }
+
+    // ---- remote input ----------------------------------------------------------------------
+
+    fn on_manifest(
+        &mut self,
+        now: Millis,
+        from: PeerKey,
+        signed: SignedManifest,
+        manifest: Box<Manifest>,
+    ) {
+        let id = signed.id();
+        match self.add_job(signed.clone(), manifest) {
+            Ok(true) => {
+                self.record(now, Record::Manifest(signed), self.config.pace.record_ms);
+                self.send_heads(from, id, 0, false);
+            }
+            Ok(false) => {}
+            Err(fault) => self.fault(from, fault),
+        }
+    }
+
+    fn on_batch(&mut self, now: Millis, from: PeerKey, signed: SignedBatch, batch: Box<Batch>) {
+        if !self.jobs.contains_key(&batch.job) {
+            let message = crate::Message::Query(Query::Want(alloc::vec![batch.job]));
+            self.outputs.push_back(Output::Send { to: from, message });
+            return;
+        }
+        let author = batch.author;
+        match self.merge(now, signed.clone(), batch) {
+            Ok(true) => self.record(now, Record::Batch(signed), self.config.pace.record_ms),
+            Ok(false) => {}
+            Err(fault) => self.fault(author, fault),
+        }
+    }
+
+    /// Merges a batch; answers whether it was new.
+    fn merge(
+        &mut self,
+        now: Millis,
+        signed: SignedBatch,
+        batch: Box<Batch>,
+    ) -> Result<bool, Fault> {
+        let (id, index, author) = (batch.job, batch.lot, batch.author);
+        let pace = self.config.pace;
+        let unit_ms = self.jobs.get(&id).and_then(Job::unit_us).unwrap_or(0) / 1_000;
+        let lot = self.lot(id, index)?;
+        let (merged, changes) = lot.merge(signed, batch, now, &pace, unit_ms)?;
+        for fault in merged.faults {
+            self.fault(author, fault);
+        }
+        self.on_changes(id, changes);
+        self.follow_up(id, index);
+        if self.jobs.get(&id).is_some_and(Job::cancelled) {
+            self.tell_end(id);
+        }
+        Ok(merged.news)
+    }
+
+    fn fault(&mut self, peer: PeerKey, fault: Fault) {
+        self.outputs.push_back(Output::Notice(Notice::Fault { peer, fault }));
+    }
+
+    /// Carries over to ledger and news what changed on a board.
+    pub(crate) fn on_changes(&mut self, id: JobId, changes: Changes) {
+        let mut judged = BTreeSet::new();
+        for (peer, mark) in changes.withdrawn {
+            self.ledger.withdraw(peer, mark);
+            judged.insert(peer);
+        }
+        for (peer, mark, unit) in changes.added {
+            self.ledger.add(peer, mark);
+            if mark == Mark::Wrong {
+                self.outputs.push_back(Output::Notice(Notice::Disagreed { peer, job: id, unit }));
+                judged.insert(peer);
+            }
+        }
+        judged.into_iter().for_each(|peer| self.judge(peer));
+        for peer in changes.spoke {
+            self.count_silence(id, peer, false);
+        }
+        let Some(job) = self.jobs.get(&id) else { return };
+        for unit in &changes.verdicts {
+            let verdict = job.verdict(*unit);
+            let notice = Notice::Verdict { job: id, unit: *unit, verdict };
+            self.outputs.push_back(Output::Notice(notice));
+        }
+        if !changes.verdicts.is_empty() {
+            self.tell_end(id);
+        }
+    }
+
+    /// Counts on a peer or not, by its record.
+    fn judge(&mut self, peer: PeerKey) {
+        let barred = self.ledger.record(peer).barred() && peer != self.config.me;
+        let news = match barred {
+            true => self.barred.insert(peer),
+            false => self.barred.remove(&peer),
+        };
+        if !news {
+            return;
+        }
+        if barred {
+            self.outputs.push_back(Output::Notice(Notice::Barred(peer)));
+        }
+        for job in self.jobs.values_mut() {
+            job.bar(peer, barred);
+        }
+    }
+
+    /// A peer's opening became overdue, or came after all.
+    fn count_silence(&mut self, id: JobId, peer: PeerKey, overdue: bool) {
+        self.ledger.silence(peer, overdue);
+        let barred = self.barred.contains(&peer);
+        if let Some(job) = self.jobs.get_mut(&id) {
+            job.count_silence(peer, overdue);
+            job.bar(peer, barred);
+        }
+    }
+
+    pub(crate) fn tell_end(&mut self, id: JobId) {
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        let ended = job.status().state != crate::JobState::Running;
+        if ended && !core::mem::replace(&mut job.ended, ended) {
+            self.outputs.push_back(Output::Notice(Notice::Ended(id)));
+            if self.jobs.get(&id).is_some_and(Job::cancelled) {
+                self.outputs.push_back(Output::Stop(id));
+            }
+        } else {
+            job.ended = ended;
+        }
+    }
+
+    // ---- work ------------------------------------------------------------------------------
+
+    fn on_ran(
+        &mut self,
+        now: Millis,
+        id: JobId,
+        unit: UnitIndex,
+        took_us: u64,
+        end: Result<(Answer, Nonce), Void>,
+    ) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        let (me, pace) = (self.config.me, self.config.pace);
+        let Some(index) = self.lot_of(id, unit) else { return };
+        if let Some(job) = self.jobs.get_mut(&id) {
+            job.took(took_us);
+        }
+        let end = end.map(|(answer, nonce)| {
+            let hash = commitment(id, unit, me, &answer, &nonce);
+            (answer, nonce, hash)
+        });
+        if let Ok(lot) = self.lot(id, index) {
+            lot.ran(Ran { unit, end }, now, &pace);
+        }
+        self.follow_up(id, index);
+    }
+
+    // ---- time ------------------------------------------------------------------------------
+
+    fn run_timers(&mut self, now: Millis) {
+        while let Some((at, timer)) = self.timers.first().copied().filter(|(at, _)| *at <= now) {
+            self.timers.remove(&(at, timer));
+            match timer {
+                Timer::Sync => {
+                    self.sync_round();
+                    let pause = self.config.pace.sync_ms;
+                    let jitter = self.rng.below(pause / 2 + 1);
+                    let next = now.plus((pause * 3 / 4 + jitter).max(1));
+                    self.timers.insert((next, Timer::Sync));
+                }
+                // The flush itself follows every input.
+                Timer::Flush => {}
+                Timer::Lot(id, index) => self.expire(now, id, index),
+            }
+        }
+    }
+
+    fn expire(&mut self, now: Millis, id: JobId, index: LotIndex) {
+        let lot = self.jobs.get_mut(&id).and_then(|job| job.lots.get_mut(&index));
+        let silent = lot.map(|lot| lot.expire(now)).unwrap_or_default();
+        for peer in silent {
+            self.count_silence(id, peer, true);
+        }
+        self.follow_up(id, index);
+    }
+}

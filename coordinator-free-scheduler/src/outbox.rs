@@ -1,0 +1,202 @@
+//! What this node is about to say of one lot, until it fits a batch and its time has come.
+use crate::{
+    Answer, BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, Commit, Millis, Nonce, Opening, Span, Statement,
+    UnitIndex, Void,
+};
+use alloc::{collections::BTreeMap, vec::Vec};
+
+/// Entries after which a batch does not wait for company.
+const FULL_COMMITS: usize = 768;
+/// Spans that are claimed at once.
+const CLAIM_SPANS_MAX: usize = BATCH_ENTRIES_MAX / 4;
+/// Bytes that a span of a claim takes at most.
+const SPAN_BYTES: usize = 5 + 5;
+/// Bytes that a commit takes at most: unit and hash.
+const COMMIT_BYTES: usize = 5 + 32;
+/// Bytes that an opening takes beyond what it cites: unit, answer, nonce, and their lengths.
+const OPENING_BYTES: usize = 5 + 145 + 16 + 2;
+/// Bytes of a batch that are not statements, with room to spare.
+const HEAD_BYTES: usize = 256;
+
+/// Statements in waiting.
+#[derive(Clone, Debug, Default)]
+pub struct Outbox {
+    claim: bool,
+    commits: Vec<(Commit, Answer, Nonce)>,
+    openings: BTreeMap<UnitIndex, Ready>,
+    voids: Vec<(UnitIndex, Void)>,
+    cancel: bool,
+    due: Option<Millis>,
+}
+
+/// An answer that may be opened. What it cites is looked up when it leaves, since every commit that
+/// came before may become its partner.
+#[derive(Clone, Debug)]
+struct Ready {
+    answer: Answer,
+    nonce: Nonce,
+    due: Millis,
+}
+
+/// One batch's worth of statements.
+#[derive(Debug)]
+pub struct Parcel {
+    /// What is said.
+    pub statements: Vec<Statement>,
+    /// The answers behind the commits among them; private.
+    pub answers: Vec<(UnitIndex, Answer, Nonce)>,
+}
+
+impl Outbox {
+    /// When something in it should leave.
+    pub fn due(&self) -> Option<Millis> {
+        self.due
+    }
+
+    fn due_by(&mut self, at: Millis) {
+        self.due = Some(self.due.map_or(at, |due| due.min(at)));
+    }
+
+    /// This node's claim has changed; what it is then leaves at `at`.
+    pub fn claim(&mut self, at: Millis) {
+        self.claim = true;
+        self.due_by(at);
+    }
+
+    /// Whether a claim is to be said.
+    pub fn claims(&self) -> bool {
+        self.claim
+    }
+
+    /// Adds a commit, to leave at `at` or when a batch is full.
+    pub fn commit(
+        &mut self,
+        commit: Commit,
+        answer: Answer,
+        nonce: Nonce,
+        now: Millis,
+        at: Millis,
+    ) {
+        self.commits.push((commit, answer, nonce));
+        self.due_by(if self.commits.len() >= FULL_COMMITS { now } else { at });
+    }
+
+    /// Adds an answer to be opened at `at`.
+    pub fn open(&mut self, unit: UnitIndex, answer: Answer, nonce: Nonce, at: Millis) {
+        self.openings.insert(unit, Ready { answer, nonce, due: at });
+        self.due_by(at);
+    }
+
+    /// An answer in it need not wait longer than until `at`.
+    pub fn hasten(&mut self, unit: UnitIndex, at: Millis) {
+        if let Some(ready) = self.openings.get_mut(&unit) {
+            ready.due = ready.due.min(at);
+            self.due_by(at);
+        }
+    }
+
+    /// Takes the answers that are to be opened by now.
+    pub fn take_ready(&mut self, now: Millis) -> Vec<(UnitIndex, Answer, Nonce)> {
+        let ready = self.openings.extract_if(.., |_, ready| ready.due <= now);
+        ready.map(|(unit, ready)| (unit, ready.answer, ready.nonce)).collect()
+    }
+
+    /// Adds that a unit cannot be run here.
+    pub fn void(&mut self, unit: UnitIndex, void: Void, at: Millis) {
+        self.voids.push((unit, void));
+        self.due_by(at);
+    }
+
+    /// Adds the end of the job.
+    pub fn cancel(&mut self, now: Millis) {
+        self.cancel = true;
+        self.due_by(now);
+    }
+
+    /// Answers in it; they are nobody else's business until they have left.
+    pub fn answers(&self) -> impl Iterator<Item = &Answer> {
+        let committed = self.commits.iter().map(|(_, answer, _)| answer);
+        committed.chain(self.openings.values().map(|ready| &ready.answer))
+    }
+
+    /// Nothing more is to be waited for: what there is may leave.
+    pub fn hurry(&mut self, now: Millis) {
+        if self.due.is_some() {
+            self.due_by(now);
+        }
+    }
+
+    /// Takes all that is in it but answers that are not to be opened yet, cut into batches within
+    /// their limits; `held` is claimed if a claim is to be said.
+    pub fn take(&mut self, mut held: Vec<Span>, openings: Vec<Opening>) -> Vec<Parcel> {
+        let mut cut = Cut::default();
+        if core::mem::take(&mut self.claim) {
+            // A hint: what does not fit goes without saying.
+            held.truncate(CLAIM_SPANS_MAX);
+            cut.begin_if_full(SPAN_BYTES * held.len() + 3, held.len().max(1));
+            cut.statements().push(Statement::Claim(held));
+        }
+        for (commit, answer, nonce) in self.commits.drain(..) {
+            cut.begin_if_full(COMMIT_BYTES, 1);
+            cut.answers().push((commit.unit, answer, nonce));
+            match cut.statements().last_mut() {
+                Some(Statement::Commits(commits)) => commits.push(commit),
+                _ => cut.statements().push(Statement::Commits(alloc::vec![commit])),
+            }
+        }
+        for opening in openings {
+            cut.begin_if_full(OPENING_BYTES + 32 * opening.cites.len(), 1);
+            match cut.statements().last_mut() {
+                Some(Statement::Openings(openings)) => openings.push(opening),
+                _ => cut.statements().push(Statement::Openings(alloc::vec![opening])),
+            }
+        }
+        for void in self.voids.drain(..) {
+            cut.begin_if_full(8, 1);
+            match cut.statements().last_mut() {
+                Some(Statement::Voids(voids)) => voids.push(void),
+                _ => cut.statements().push(Statement::Voids(alloc::vec![void])),
+            }
+        }
+        if core::mem::take(&mut self.cancel) {
+            cut.begin_if_full(2, 1);
+            cut.statements().push(Statement::Cancel);
+        }
+        self.due = self.openings.values().map(|ready| ready.due).min();
+        cut.parcels
+    }
+}
+
+/// Batches being filled.
+#[derive(Default)]
+struct Cut {
+    parcels: Vec<Parcel>,
+    bytes: usize,
+    entries: usize,
+}
+
+impl Cut {
+    fn begin_if_full(&mut self, bytes: usize, entries: usize) {
+        let full = self.bytes + bytes + HEAD_BYTES > BATCH_BYTES_MAX
+            || self.entries + entries > BATCH_ENTRIES_MAX;
+        if full || self.parcels.is_empty() {
+            self.parcels.push(Parcel { statements: Vec::new(), answers: Vec::new() });
+            (self.bytes, self.entries) = (0, 0);
+        }
+        self.bytes += bytes;
+        self.entries += entries;
+    }
+
+    fn last(&mut self) -> &mut Parcel {
+        let at = self.parcels.len() - 1;
+        &mut self.parcels[at]
+    }
+
+    fn statements(&mut self) -> &mut Vec<Statement> {
+        &mut self.last().statements
+    }
+
+    fn answers(&mut self) -> &mut Vec<(UnitIndex, Answer, Nonce)> {
+        &mut self.last().answers
+    }
+}

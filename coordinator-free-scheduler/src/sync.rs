@@ -1,0 +1,239 @@
+//! Pairwise anti-entropy: two nodes compare digests of their lots and exchange what differs. This
+//! is the reliable path; gossip only hurries.
+//!
+//! Messages go one way and need no answer: a lost one is made good by the next round. What is sent
+//! at once is bounded; the rest follows in the next rounds.
+use crate::{
+    BATCH_BYTES_MAX, Hash, JobId, LotIndex, Node, Output, PeerKey, SignedBatch, SignedManifest,
+    board::{Board, log::Author},
+};
+use alloc::{collections::BTreeMap, vec::Vec};
+use serde::{Deserialize, Serialize};
+
+/// Largest message, bytes.
+pub const MESSAGE_BYTES_MAX: usize = 1 << 20;
+/// Bytes of batches put into one message.
+const PAGE_BYTES: usize = 256 << 10;
+/// Bytes of batches sent in answer to one question.
+const ANSWER_BYTES_MAX: usize = 8 << 20;
+/// Lots compared in one round.
+const DIGESTS_MAX: usize = 4_096;
+/// Manifests asked for, and sent, at once.
+const MANIFESTS_MAX: usize = 64;
+/// Logs told of in one message.
+const HEADS_MAX: usize = 8_192;
+
+/// What two nodes say to each other directly.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+pub enum Message {
+    /// A question.
+    Query(Query),
+    /// In answer to [`Query::Want`]; the body checks each signature.
+    Manifests(Vec<SignedManifest>),
+    /// In answer to [`Query::Heads`]; the body checks each signature.
+    Batches(Vec<SignedBatch>),
+}
+
+/// What a node wants to know, told by what it knows.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+pub enum Query {
+    /// "These are my lots." Answered by `Want` and `Heads` where the receiver's differ.
+    Digest(Vec<(JobId, LotIndex, Hash)>),
+    /// "I do not know these jobs."
+    Want(Vec<JobId>),
+    /// "This is how far I know the logs of a lot."
+    Heads {
+        /// The job.
+        job: JobId,
+        /// The lot.
+        lot: LotIndex,
+        /// Every log.
+        heads: Vec<Head>,
+        /// Authors known to keep two logs.
+        forked: Vec<PeerKey>,
+        /// Whether this answers the receiver's own `Heads`; then it is not answered by another.
+        reply: bool,
+    },
+}
+
+/// How far one log is known.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Debug)]
+pub struct Head {
+    /// Its author.
+    pub author: PeerKey,
+    /// Its incarnation.
+    pub incarnation: u64,
+    /// Batches held, from the first without a gap.
+    pub next: u32,
+    /// Hash of the last of them.
+    pub tip: Hash,
+}
+
+/// What one side of a comparison lacks.
+struct Difference {
+    they_lack: Vec<SignedBatch>,
+    we_lack: bool,
+}
+
+impl Node {
+    /// Compares all lots with one peer.
+    pub(crate) fn send_digest(&mut self, to: PeerKey) {
+        let mut lots: Vec<(JobId, LotIndex, Hash)> = Vec::new();
+        for (id, job) in &mut self.jobs {
+            lots.extend(job.lots.iter_mut().map(|(lot, known)| (*id, *lot, known.board.digest())));
+        }
+        if lots.len() > DIGESTS_MAX {
+            let start = self.rng.below(lots.len() as u64) as usize;
+            lots.rotate_left(start);
+            lots.truncate(DIGESTS_MAX);
+        }
+        self.send(to, Query::Digest(lots));
+    }
+
+    fn send(&mut self, to: PeerKey, query: Query) {
+        self.outputs.push_back(Output::Send { to, message: Message::Query(query) });
+    }
+
+    /// One round with a neighbour drawn at random.
+    pub(crate) fn sync_round(&mut self) {
+        let at = self.rng.below(self.peers.len().max(1) as u64) as usize;
+        if let Some(peer) = self.peers.iter().nth(at).copied() {
+            self.send_digest(peer);
+        }
+    }
+
+    pub(crate) fn on_query(&mut self, from: PeerKey, query: Query) {
+        match query {
+            Query::Digest(lots) => self.on_digest(from, lots),
+            Query::Want(jobs) => {
+                let known = jobs.iter().take(MANIFESTS_MAX).filter_map(|job| self.jobs.get(job));
+                let manifests: Vec<SignedManifest> = known.map(|job| job.signed.clone()).collect();
+                if !manifests.is_empty() {
+                    let message = Message::Manifests(manifests);
+                    self.outputs.push_back(Output::Send { to: from, message });
+                }
+            }
+            Query::Heads { job, lot, heads, forked, reply } => {
+                self.on_heads(from, (job, lot), &heads, &forked, reply);
+            }
+        }
+    }
+
+    fn on_digest(&mut self, from: PeerKey, lots: Vec<(JobId, LotIndex, Hash)>) {
+        let mut unknown: Vec<JobId> = Vec::new();
+        let lots: BTreeMap<(JobId, LotIndex), Hash> = lots
+            .into_iter()
+            .take(DIGESTS_MAX)
+            .map(|(job, lot, digest)| ((job, lot), digest))
+            .collect();
+        for ((job, lot), digest) in lots {
+            if !self.jobs.contains_key(&job) {
+                unknown.push(job);
+            } else if let Ok(known) = self.lot(job, lot)
+                && known.board.digest() != digest
+            {
+                self.send_heads(from, job, lot, false);
+            }
+        }
+        unknown.dedup();
+        unknown.truncate(MANIFESTS_MAX);
+        if !unknown.is_empty() {
+            self.send(from, Query::Want(unknown));
+        }
+    }
+
+    pub(crate) fn send_heads(&mut self, to: PeerKey, job: JobId, lot: LotIndex, reply: bool) {
+        let Some(known) = self.jobs.get(&job).and_then(|job| job.lots.get(&lot)) else { return };
+        let (mut heads, forked) = heads_of(&known.board);
+        heads.truncate(HEADS_MAX);
+        self.send(to, Query::Heads { job, lot, heads, forked, reply });
+    }
+
+    fn on_heads(
+        &mut self,
+        from: PeerKey,
+        (job, lot): (JobId, LotIndex),
+        heads: &[Head],
+        forked: &[PeerKey],
+        reply: bool,
+    ) {
+        let Ok(known) = self.lot(job, lot) else { return };
+        let difference = compare(&known.board, heads, forked);
+        for page in pages(difference.they_lack) {
+            let message = Message::Batches(page);
+            self.outputs.push_back(Output::Send { to: from, message });
+        }
+        if difference.we_lack && !reply {
+            self.send_heads(from, job, lot, true);
+        }
+    }
+}
+
+fn heads_of(board: &Board) -> (Vec<Head>, Vec<PeerKey>) {
+    let (mut heads, mut forked) = (Vec::new(), Vec::new());
+    for (author, logs) in board.logs() {
+        match logs {
+            Author::Forked(_) => forked.push(author),
+            Author::Honest(logs) => heads.extend(
+                logs.iter().filter(|(_, log)| log.next() > 0).map(|(incarnation, log)| Head {
+                    author,
+                    incarnation: *incarnation,
+                    next: log.next(),
+                    tip: log.tip(),
+                }),
+            ),
+        }
+    }
+    (heads, forked)
+}
+
+fn compare(board: &Board, heads: &[Head], forked: &[PeerKey]) -> Difference {
+    let theirs: BTreeMap<(PeerKey, u64), &Head> =
+        heads.iter().map(|head| ((head.author, head.incarnation), head)).collect();
+    let mut they_lack = Vec::new();
+    let mut we_lack = false;
+    for (author, logs) in board.logs() {
+        match logs {
+            Author::Forked(proof) if !forked.contains(&author) => they_lack.extend(proof.to_vec()),
+            Author::Forked(_) => {}
+            // The two that prove a fork come from their side.
+            Author::Honest(_) if forked.contains(&author) => we_lack = true,
+            Author::Honest(logs) => {
+                for (incarnation, log) in logs {
+                    let (next, tip) = theirs
+                        .get(&(author, *incarnation))
+                        .map_or((0, Hash::default()), |head| (head.next, head.tip));
+                    we_lack |= next > log.next();
+                    // Where the logs part, the last batch of the common length proves the fork.
+                    let parts = log.tip_before(next).is_some_and(|mine| mine != tip);
+                    they_lack.extend(log.from(next.saturating_sub(parts as u32)).cloned());
+                }
+            }
+        }
+    }
+    we_lack |= theirs.keys().any(|(author, incarnation)| {
+        board.log(*author, *incarnation).is_none() && !board.forked(*author)
+    });
+    we_lack |= forked.iter().any(|author| !board.forked(*author));
+    Difference { they_lack, we_lack }
+}
+
+fn pages(batches: Vec<SignedBatch>) -> Vec<Vec<SignedBatch>> {
+    let mut pages: Vec<Vec<SignedBatch>> = Vec::new();
+    let (mut page_bytes, mut bytes) = (PAGE_BYTES, 0);
+    for batch in batches {
+        page_bytes += batch.bytes.len() + 80;
+        bytes += batch.bytes.len() + 80;
+        if bytes > ANSWER_BYTES_MAX {
+            break;
+        }
+        if page_bytes + BATCH_BYTES_MAX > PAGE_BYTES {
+            pages.push(Vec::new());
+            page_bytes = batch.bytes.len() + 80;
+        }
+        if let Some(page) = pages.last_mut() {
+            page.push(batch);
+        }
+    }
+    pages
+}

@@ -1,0 +1,2 @@
+//! When a unit is decided: pure functions of what is known of it.
+pub mod quorum;

@@ -1,0 +1,235 @@
+//! `job.toml`: a job as its scientist writes it down.
+//!
+//! Every key that is not known and every value that cannot be is an error that names file and line.
+//! Paths are relative to the file.
+//!
+//! ```toml
+//! name = "primes"
+//! module = "primes.wasm"
+//! seed = 0                      # the default
+//! args = []                     # of every unit
+//! profile = "quorum=2"          # the default
+//!
+//! [env]                         # of every unit
+//! DEPTH = "3"
+//!
+//! [limits]                      # of one run; absent: the node's defaults
+//! fuel = 1_000_000_000
+//! memory_mib = 64
+//! output_bytes = 1_048_576
+//!
+//! [units]                       # one of
+//! count = 1000                  # standard input: the unit's index in decimal and a newline
+//! # files = "in/*.dat"          # one unit a file, sorted by name; standard input: the file
+//! # lines = "in.txt"            # one unit a line; standard input: the line and a newline
+//!
+//! [merge]                       # if the outputs make one file
+//! module = "merge.wasm"
+//! ```
+use crate::{Error, Input, JobSpec, LimitsRequest, Profile, UnitSource};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::num::{NonZeroU32, NonZeroU64};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use toml::Spanned;
+
+/// Largest job file, bytes.
+pub const JOB_FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// What is wrong with a job file, and where.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{}:{line}:{column}: {problem}", path.display())]
+pub struct JobFileError {
+    /// The file.
+    pub path: PathBuf,
+    /// The line, from 1.
+    pub line: usize,
+    /// The character in the line, from 1.
+    pub column: usize,
+    /// What is wrong.
+    pub problem: String,
+}
+
+/// A job file that was read and understood. The files that it names are opened when it is
+/// submitted.
+#[derive(Clone, Debug)]
+pub struct JobFile {
+    path: PathBuf,
+    text: String,
+    job: Job,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Job {
+    name: String,
+    module: Spanned<PathBuf>,
+    #[serde(default)]
+    seed: u64,
+    #[serde(default)]
+    args: Vec<String>,
+    #[serde(default)]
+    env: BTreeMap<String, String>,
+    #[serde(default)]
+    limits: Limits,
+    #[serde(default)]
+    profile: Profile,
+    units: Spanned<Units>,
+    merge: Option<Merge>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Limits {
+    fuel: Option<NonZeroU64>,
+    memory_mib: Option<NonZeroU32>,
+    output_bytes: Option<u64>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Units {
+    count: Option<NonZeroU32>,
+    files: Option<Spanned<String>>,
+    lines: Option<Spanned<PathBuf>>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Merge {
+    module: Spanned<PathBuf>,
+}
+
+impl JobFile {
+    /// Reads the job file at `path`.
+    ///
+    /// # Errors
+    /// It cannot be read, or is wrong; the first thing that is.
+    pub fn read(path: impl AsRef<Path>) -> Result<JobFile, Error> {
+        let path = path.as_ref();
+        let mut text = String::new();
+        File::open(path)
+            .and_then(|file| file.take(JOB_FILE_BYTES_MAX + 1).read_to_string(&mut text))
+            .map_err(|error| Error::file(path, error))?;
+        if text.len() as u64 > JOB_FILE_BYTES_MAX {
+            let problem = format!("a job file has at most {JOB_FILE_BYTES_MAX} bytes");
+            return Err(error_at(path, &text, None, problem).into());
+        }
+        let job: Job = toml::from_str(&text)
+            .map_err(|error| error_at(path, &text, error.span(), error.message().to_owned()))?;
+        let file = JobFile { path: path.to_path_buf(), text, job };
+        file.check_units()?;
+        Ok(file)
+    }
+
+    /// What people call the job.
+    pub fn name(&self) -> &str {
+        &self.job.name
+    }
+
+    /// The job, with the files that it names looked up now.
+    ///
+    /// # Errors
+    /// A file is missing, or a pattern fits none.
+    pub fn spec(&self) -> Result<JobSpec, Error> {
+        let job = &self.job;
+        let merge = match &job.merge {
+            Some(merge) => Some(Input::File(self.resolve(&merge.module)?)),
+            None => None,
+        };
+        Ok(JobSpec {
+            seed: job.seed,
+            args: job.args.clone(),
+            env: job.env.clone(),
+            limits: LimitsRequest {
+                fuel: job.limits.fuel.map(NonZeroU64::get),
+                memory_mib: job.limits.memory_mib.map(NonZeroU32::get),
+                output_bytes: job.limits.output_bytes,
+            },
+            profile: job.profile,
+            merge,
+            ..JobSpec::new(&job.name, Input::File(self.resolve(&job.module)?), self.units()?)
+        })
+    }
+
+    fn check_units(&self) -> Result<(), JobFileError> {
+        let Units { count, files, lines } = self.job.units.get_ref();
+        let given = [count.is_some(), files.is_some(), lines.is_some()];
+        match given.into_iter().filter(|given| *given).count() {
+            1 => Ok(()),
+            _ => Err(self.error(
+                self.job.units.span(),
+                "units are given by exactly one of `count`, `files` and `lines`".into(),
+            )),
+        }
+    }
+
+    fn units(&self) -> Result<UnitSource, Error> {
+        let Units { count, files, lines } = self.job.units.get_ref();
+        if let Some(files) = files {
+            return Ok(UnitSource::files(self.matches(files)?));
+        }
+        if let Some(lines) = lines {
+            return UnitSource::lines(self.resolve(lines)?);
+        }
+        Ok(UnitSource::Count(count.map_or(0, NonZeroU32::get)))
+    }
+
+    /// The files that a pattern fits, sorted by name.
+    fn matches(&self, files: &Spanned<String>) -> Result<Vec<PathBuf>, Error> {
+        let base = glob::Pattern::escape(&self.dir().to_string_lossy());
+        let pattern = match Path::new(files.get_ref()).is_absolute() || base.is_empty() {
+            true => files.get_ref().clone(),
+            false => format!("{base}/{}", files.get_ref()),
+        };
+        let found = glob::glob(&pattern)
+            .map_err(|error| self.error(files.span(), format!("no pattern: {error}")))?;
+        let mut paths = Vec::new();
+        for path in found {
+            let path = path.map_err(|error| {
+                let at = error.path().to_owned();
+                Error::file(at, error.into())
+            })?;
+            if path.is_file() {
+                paths.push(path);
+            }
+        }
+        if paths.is_empty() {
+            return Err(self.error(files.span(), "no file fits this pattern".into()).into());
+        }
+        paths.sort_unstable();
+        Ok(paths)
+    }
+
+    fn resolve(&self, path: &Spanned<PathBuf>) -> Result<PathBuf, JobFileError> {
+        let resolved = self.dir().join(path.get_ref());
+        match resolved.is_file() {
+            true => Ok(resolved),
+            false => {
+                Err(self.error(path.span(), format!("there is no file {}", resolved.display())))
+            }
+        }
+    }
+
+    fn dir(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new(""))
+    }
+
+    fn error(&self, span: Range<usize>, problem: String) -> JobFileError {
+        error_at(&self.path, &self.text, Some(span), problem)
+    }
+}
+
+fn error_at(path: &Path, text: &str, span: Option<Range<usize>>, problem: String) -> JobFileError {
+    let before = text.get(..span.map_or(0, |span| span.start)).unwrap_or_default();
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    JobFileError {
+        path: path.to_path_buf(),
+        line: before.matches('\n').count() + 1,
+        column: before[line_start..].chars().count() + 1,
+        problem,
+    }
+}

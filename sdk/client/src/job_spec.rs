@@ -1,0 +1,140 @@
+//! What a program wants computed: a module, its units, and how much proof.
+use crate::{BlobHash, Error, LimitsRequest, Profile};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+/// Longest line that may be the input of a unit, bytes.
+pub const LINE_BYTES_MAX: usize = 16 << 20;
+
+/// Some bytes for the grid: a module, or what a unit reads from its standard input.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Input {
+    /// These.
+    Bytes(Vec<u8>),
+    /// Those in a file; read when they are uploaded, never whole in memory.
+    File(PathBuf),
+    /// A blob that the node holds already.
+    Stored(BlobHash),
+}
+
+/// The units of a job.
+pub enum UnitSource {
+    /// That many; standard input is the index in decimal and a newline.
+    Count(u32),
+    /// One for each input, in order; taken one by one while they are uploaded.
+    Inputs(Box<dyn Iterator<Item = Result<Input, Error>> + Send>),
+}
+
+impl fmt::Debug for UnitSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            UnitSource::Count(count) => write!(f, "Count({count})"),
+            UnitSource::Inputs(_) => f.write_str("Inputs(..)"),
+        }
+    }
+}
+
+impl UnitSource {
+    /// One unit for each of these bytes.
+    pub fn bytes<I>(inputs: I) -> UnitSource
+    where
+        I: IntoIterator<Item = Vec<u8>>,
+        I::IntoIter: Send + 'static,
+    {
+        UnitSource::Inputs(Box::new(inputs.into_iter().map(|bytes| Ok(Input::Bytes(bytes)))))
+    }
+
+    /// One unit for each of these files, in this order.
+    pub fn files(paths: Vec<PathBuf>) -> UnitSource {
+        UnitSource::Inputs(Box::new(paths.into_iter().map(|path| Ok(Input::File(path)))))
+    }
+
+    /// One unit for each line of a file: its bytes and one newline, whether it ended in `\n`, in
+    /// `\r\n` or with the file. An empty line is a unit, too; the end of the last line begins none.
+    ///
+    /// # Errors
+    /// The file cannot be opened. What is wrong further on is said where it is met.
+    pub fn lines(path: impl AsRef<Path>) -> Result<UnitSource, Error> {
+        let path = path.as_ref();
+        let file = File::open(path).map_err(|error| Error::file(path, error))?;
+        let lines = Lines { path: path.to_path_buf(), file: BufReader::new(file), read: 0 };
+        Ok(UnitSource::Inputs(Box::new(lines)))
+    }
+}
+
+/// What a program wants computed.
+#[derive(Debug)]
+pub struct JobSpec {
+    /// What people call it.
+    pub name: String,
+    /// The wasm module.
+    pub module: Input,
+    /// Its units.
+    pub units: UnitSource,
+    /// Seeds what the guest draws at random.
+    pub seed: u64,
+    /// Arguments of every unit.
+    pub args: Vec<String>,
+    /// The environment of every unit.
+    pub env: BTreeMap<String, String>,
+    /// What a run may use.
+    pub limits: LimitsRequest,
+    /// How much proof makes a unit verified.
+    pub profile: Profile,
+    /// The module that merges the outputs in unit order.
+    pub merge: Option<Input>,
+    /// Compute it again even if the node has submitted the same work before.
+    pub again: bool,
+}
+
+impl JobSpec {
+    /// A job with the defaults of everything else.
+    pub fn new(name: impl Into<String>, module: Input, units: UnitSource) -> JobSpec {
+        JobSpec {
+            name: name.into(),
+            module,
+            units,
+            seed: 0,
+            args: Vec::new(),
+            env: BTreeMap::new(),
+            limits: LimitsRequest::default(),
+            profile: Profile::default(),
+            merge: None,
+            again: false,
+        }
+    }
+}
+
+struct Lines {
+    path: PathBuf,
+    file: BufReader<File>,
+    read: u64,
+}
+
+impl Iterator for Lines {
+    type Item = Result<Input, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut line = Vec::new();
+        let within = (&mut self.file).take(LINE_BYTES_MAX as u64 + 1).read_until(b'\n', &mut line);
+        match within {
+            Ok(0) => return None,
+            Ok(_) => self.read += 1,
+            Err(error) => return Some(Err(Error::file(&self.path, error))),
+        }
+        if line.len() > LINE_BYTES_MAX {
+            let (path, number) = (self.path.display(), self.read);
+            let problem = format!("{path}:{number}: the line is over {LINE_BYTES_MAX} bytes");
+            return Some(Err(Error::Units { problem }));
+        }
+        if line.last() == Some(&b'\n') {
+            line.pop();
+            line.pop_if(|byte| *byte == b'\r');
+        }
+        line.push(b'\n');
+        Some(Ok(Input::Bytes(line)))
+    }
+}

@@ -1,0 +1,308 @@
+//! The JSON that node and client exchange. Fields are added, never renamed.
+use crate::{BlobHash, JobId, WorkId};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+/// Most hashes of inputs that a job request carries itself; beyond, they go into an input list.
+pub const INPUTS_INLINE_MAX: usize = 4_096;
+
+/// `POST /v1/jobs`: what is to be computed. Blobs are uploaded before.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JobRequest {
+    /// What people call it.
+    pub name: String,
+    /// The blob of the wasm module.
+    pub module: BlobHash,
+    /// Seeds what the guest draws at random.
+    #[serde(default)]
+    pub seed: u64,
+    /// Arguments of every unit.
+    #[serde(default)]
+    pub args: Vec<String>,
+    /// The environment of every unit.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    /// What a run may use.
+    #[serde(default)]
+    pub limits: LimitsRequest,
+    /// How much proof makes a unit verified.
+    #[serde(default)]
+    pub profile: Profile,
+    /// The blob of the module that merges the outputs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merge: Option<BlobHash>,
+    /// The units.
+    pub units: UnitsRequest,
+    /// Compute it again even if this node has submitted the same work before.
+    #[serde(default)]
+    pub again: bool,
+}
+
+/// The units of a job request.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnitsRequest {
+    /// That many; standard input is the index in decimal and a newline.
+    Count(u32),
+    /// One for each blob, which is its standard input; at most [`INPUTS_INLINE_MAX`].
+    Inputs(Vec<BlobHash>),
+    /// One for each 32 bytes of this blob, which are the hash of its standard input.
+    InputList(BlobHash),
+}
+
+/// What a run may use; what is absent is the node's default.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitsRequest {
+    /// Instructions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fuel: Option<u64>,
+    /// Linear memory, MiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_mib: Option<u32>,
+    /// Standard output, bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_bytes: Option<u64>,
+}
+
+/// How much proof makes a unit verified; written `quorum=N`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Profile {
+    /// That many equal answers of distinct peers.
+    Quorum(u8),
+}
+
+/// The text is no profile.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("expected \"quorum=N\" with N from 1 to 8")]
+pub struct NotAProfile;
+
+impl Default for Profile {
+    fn default() -> Self {
+        Profile::Quorum(2)
+    }
+}
+
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Profile::Quorum(n) = self;
+        write!(f, "quorum={n}")
+    }
+}
+
+impl FromStr for Profile {
+    type Err = NotAProfile;
+    fn from_str(text: &str) -> Result<Profile, NotAProfile> {
+        let digits = text.strip_prefix("quorum=").ok_or(NotAProfile)?;
+        match digits.parse() {
+            Ok(n @ 1..=8) => Ok(Profile::Quorum(n)),
+            Ok(_) | Err(_) => Err(NotAProfile),
+        }
+    }
+}
+
+impl Serialize for Profile {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Profile {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(de::Error::custom)
+    }
+}
+
+/// The answer to `POST /v1/jobs`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Submitted {
+    /// The job.
+    pub job: JobId,
+    /// What it computes; the same for everybody who asks for the same.
+    pub work: WorkId,
+    /// How many units it has.
+    pub units: u64,
+}
+
+/// How far a job is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JobState {
+    /// Units are still open.
+    Running,
+    /// Every unit is verified.
+    Done,
+    /// Every unit has ended, some of them failed.
+    Failed,
+    /// Its owner stopped it.
+    Cancelled,
+}
+
+impl JobState {
+    /// Whether nothing more will change.
+    pub fn has_ended(self) -> bool {
+        match self {
+            JobState::Running => false,
+            JobState::Done | JobState::Failed | JobState::Cancelled => true,
+        }
+    }
+}
+
+impl fmt::Display for JobState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            JobState::Running => "running",
+            JobState::Done => "done",
+            JobState::Failed => "failed",
+            JobState::Cancelled => "cancelled",
+        })
+    }
+}
+
+/// `GET /v1/jobs/ID`: how far a job is.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct JobStatus {
+    /// The job.
+    pub job: JobId,
+    /// How far it is.
+    pub state: JobState,
+    /// How many units it has.
+    pub units: u64,
+    /// Units with an answer that may be relied on.
+    pub verified: u64,
+    /// Units that will have none.
+    pub failed: u64,
+    /// Units somebody works on now, as far as this node knows.
+    pub running: u64,
+    /// Units nobody works on yet.
+    pub queued: u64,
+    /// Executions that this node has heard of.
+    pub executions: u64,
+    /// BLAKE3 of all outputs in unit order; absent until the job is done.
+    pub output_digest: Option<BlobHash>,
+    /// What people call it.
+    pub name: String,
+    /// What it computes.
+    pub work: WorkId,
+    /// The blob of the module that merges its outputs, if any.
+    #[serde(default)]
+    pub merge: Option<BlobHash>,
+}
+
+/// `GET /v1/status`: how the node is.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct NodeStatus {
+    /// Its peer id.
+    pub peer: String,
+    /// Its version.
+    pub version: String,
+    /// The contract of execution that it keeps.
+    pub engine: String,
+    /// Whether it takes part in the grid.
+    pub ready: bool,
+    /// Where peers can reach it.
+    pub addresses: Vec<String>,
+    /// Connected peers.
+    pub peers: u64,
+    /// Cores that it lends.
+    pub cores: u32,
+    /// Units that it has run.
+    pub units_executed: u64,
+    /// Units that it holds for verified.
+    pub units_verified: u64,
+    /// Units that it holds for failed.
+    pub units_failed: u64,
+    /// Instructions that it has run.
+    pub fuel: u64,
+    /// Units that it runs now.
+    pub executions_in_flight: u64,
+    /// Jobs that it knows.
+    pub jobs: u64,
+    /// Seconds since it started.
+    pub uptime_s: u64,
+    /// Bytes in its store.
+    pub store_bytes: u64,
+    /// What it waits for, in a sentence; absent when all is well.
+    pub waiting: Option<String>,
+}
+
+/// How a peer stands to this node.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PeerState {
+    /// In touch now.
+    Connected,
+    /// Known, not in touch.
+    Away,
+    /// Shut out for its deeds.
+    Barred,
+}
+
+impl fmt::Display for PeerState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            PeerState::Connected => "connected",
+            PeerState::Away => "away",
+            PeerState::Barred => "barred",
+        })
+    }
+}
+
+/// One entry of `GET /v1/peers`.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct PeerStatus {
+    /// Its peer id.
+    pub peer: String,
+    /// Its addresses.
+    pub addrs: Vec<String>,
+    /// This node's own opinion, −1 (caught lying) to 1.
+    pub reputation: f64,
+    /// How it stands to this node.
+    pub state: PeerState,
+    /// Answers that agreed with a verdict.
+    #[serde(default)]
+    pub agreed: u64,
+    /// Answers that a verdict proved wrong.
+    #[serde(default)]
+    pub disagreed: u64,
+    /// Commits that were never opened.
+    #[serde(default)]
+    pub silent: u64,
+    /// Agreed fuel.
+    #[serde(default)]
+    pub credit: u64,
+}
+
+/// The answer to `POST /v1/blobs`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct StoredBlob {
+    /// Its name.
+    pub blob: BlobHash,
+    /// Its length.
+    pub bytes: u64,
+}
+
+/// The answer to `POST /v1/blobs/batch`, in the order of the frames.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct StoredBatch {
+    /// Their names.
+    pub blobs: Vec<BlobHash>,
+}
+
+/// The answer to `GET /v1/invite`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Invite {
+    /// The line that lets another machine join.
+    pub invite: String,
+}
+
+/// The body of every answer that is not a success.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Refused {
+    /// What was wrong and what to do.
+    pub error: String,
+}

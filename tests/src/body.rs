@@ -1,0 +1,91 @@
+//! The body of a simulated node: a disk that takes its time, slots that run units, and perhaps a
+//! habit of lying.
+use crate::truth;
+use coordinator_free_scheduler::{
+    Answer, Config, JobId, Millis, Node, Nonce, Pace, PeerKey, Record, Signature, SignedBatch,
+    UnitIndex,
+};
+use std::collections::VecDeque;
+
+/// A running node and what it has in hand.
+pub struct Body {
+    /// Its mind.
+    pub node: Node,
+    /// When it is to be woken, microseconds.
+    pub wake_us: Option<u64>,
+    /// What is being written, if anything.
+    pub writing: Option<Writing>,
+    /// Units that wait for a slot.
+    pub runs: VecDeque<(JobId, UnitIndex)>,
+    /// Slots that are busy.
+    pub busy: usize,
+}
+
+/// Records on their way to the disk.
+pub struct Writing {
+    /// To be named in the answer.
+    pub ticket: u64,
+    /// As they are stored.
+    pub records: Vec<Record>,
+    /// For the node's own batches among them.
+    pub signatures: Vec<Signature>,
+}
+
+/// How a node answers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Honesty {
+    /// Right, always.
+    Honest,
+    /// Wrong in its own way in this share of units, percent.
+    Lies(u64),
+    /// Wrong as all colluders in this share of units, percent.
+    Colludes(u64),
+}
+
+impl Body {
+    /// Starts a node on what its disk holds.
+    pub fn start(me: PeerKey, seed: u64, life: u64, journal: &[Record], now: Millis) -> Body {
+        let incarnation = truth::number(seed, "incarnation", &[life, me_number(me)]);
+        let config =
+            Config { me, incarnation, seed: incarnation.rotate_left(9), pace: Pace::default() };
+        let mut node = Node::new(config);
+        for record in journal {
+            node.replay(now, record.clone()).expect("a node reads what it wrote");
+        }
+        node.resume(now);
+        Body { node, wake_us: None, writing: None, runs: VecDeque::new(), busy: 0 }
+    }
+
+    /// Signs and hands to the disk.
+    pub fn write(&mut self, ticket: u64, records: Vec<Record>) {
+        let mut signatures = Vec::new();
+        let sign = |record| match record {
+            Record::Own(bytes) => {
+                signatures.push(truth::SIGNATURE);
+                Record::Batch(SignedBatch { bytes, signature: truth::SIGNATURE })
+            }
+            Record::Manifest(_) | Record::Batch(_) | Record::Answers { .. } => record,
+        };
+        let records = records.into_iter().map(sign).collect();
+        self.writing = Some(Writing { ticket, records, signatures });
+    }
+}
+
+impl Honesty {
+    /// What a node of this kind says that a unit comes to.
+    pub fn answer(self, me: PeerKey, job: JobId, unit: UnitIndex) -> (Answer, Nonce) {
+        let dice = truth::number(me_number(me), "lie", &[job.0.prefix(), unit.into()]) % 100;
+        let answer = match self {
+            Honesty::Lies(percent) if dice < percent => truth::wrong(me, job, unit),
+            Honesty::Colludes(percent) if dice < percent => truth::colluding(job, unit),
+            Honesty::Honest | Honesty::Lies(_) | Honesty::Colludes(_) => truth::right(job, unit),
+        };
+        (answer, truth::nonce(me, job, unit))
+    }
+}
+
+fn me_number(me: PeerKey) -> u64 {
+    let mut first = [0; 8];
+    first.copy_from_slice(&me.0[..8]);
+    u64::from_le_bytes(first)
+}

@@ -1,0 +1,91 @@
+//! What must hold when a grid has come to rest.
+use crate::{scenario::Kind, world::World};
+use coordinator_free_scheduler::{JobId, JobState, Node, Verdict};
+
+impl World {
+    /// Whether every unit of every job is decided on every honest node.
+    pub(crate) fn ended(&self) -> bool {
+        let decided = |node: &Node| {
+            let state = |job: &JobId| node.status(*job).map(|status| status.state);
+            self.jobs.iter().all(|job| state(job).is_some_and(|state| state != JobState::Running))
+        };
+        self.jobs.len() == self.scenario.jobs && self.honest_nodes().all(|(_, node)| decided(node))
+    }
+
+    /// Whether all honest nodes hold the same statements, and have nothing to say.
+    pub(crate) fn settled(&mut self) -> bool {
+        let Some((_, first)) = self.honest_nodes().next() else { return true };
+        let digests = first.digests();
+        self.honest_nodes().all(|(_, node)| node.digests() == digests)
+    }
+
+    pub(crate) fn left_over(&self) -> String {
+        let lines = self.honest_nodes().map(|(peer, node)| {
+            let states = self.jobs.iter().map(|job| format!("{:?}", node.status(*job)));
+            format!("\n  peer {peer}: {}", states.collect::<Vec<_>>().join("; "))
+        });
+        lines.take(5).collect()
+    }
+
+    /// Asserts what must hold of any grid at rest: nobody wrong, nobody blamed for nothing, one
+    /// truth on all nodes.
+    ///
+    /// # Errors
+    /// What does not hold.
+    pub fn verify(&self) -> Result<(), String> {
+        if let Some(first) = self.violations.first() {
+            return Err(format!("{} violations, first: {first}", self.violations.len()));
+        }
+        let mut nodes = self.honest_nodes();
+        let Some((_, first)) = nodes.next() else { return Err("nobody is up".into()) };
+        for (peer, node) in nodes {
+            self.same_verdicts(first, peer, node)?;
+        }
+        for (peer, node) in self.honest_nodes() {
+            self.honest_unblamed(peer, node)?;
+        }
+        Ok(())
+    }
+
+    fn same_verdicts(&self, first: &Node, peer: usize, node: &Node) -> Result<(), String> {
+        for job in &self.jobs {
+            for unit in 0..self.scenario.units {
+                let verdict = |node: &Node| node.job(*job).map(|job| job.verdict(unit));
+                if verdict(first) != verdict(node) || verdict(node) == Some(Verdict::Open) {
+                    let (one, other) = (verdict(first), verdict(node));
+                    return Err(format!(
+                        "unit {unit} of {job:?} on 0 and {peer}: {one:?}, {other:?}"
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn honest_unblamed(&self, by: usize, node: &Node) -> Result<(), String> {
+        for peer in 0..self.scenario.honest() {
+            let key = self.peers[peer].key;
+            let record = node.ledger().record(key);
+            let silent = self.jobs.iter().filter_map(|job| node.job(*job));
+            let overdue: u32 = silent.map(|job| job.overdue(key)).sum();
+            if record.wrong > 0 || record.barred() || overdue > 0 {
+                return Err(format!("honest {peer} on {by}: {record:?}, {overdue} overdue"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Attackers of a kind that some honest node has not found wrong, or does not bar.
+    pub fn uncaught(&self, kind: Kind) -> Vec<(usize, usize)> {
+        let attackers = |peer: &usize| self.scenario.kind(*peer).is_some_and(|is| is.0 == kind);
+        let attackers: Vec<usize> = (0..self.peers.len()).filter(attackers).collect();
+        let pairs = self.honest_nodes().flat_map(|(by, node)| {
+            let caught = |peer: &usize| {
+                let record = node.ledger().record(self.peers[*peer].key);
+                record.wrong > 0 && record.barred()
+            };
+            attackers.iter().copied().filter(move |peer| !caught(peer)).map(move |peer| (peer, by))
+        });
+        pairs.collect()
+    }
+}

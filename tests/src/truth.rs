@@ -1,0 +1,83 @@
+//! What is true in a simulated world: who is who, which jobs there are, which answers are right.
+use coordinator_free_scheduler::{
+    Answer, ENGINE, Hash, JobId, Manifest, Nonce, Outcome, PeerKey, Profile, RunLimits, Signature,
+    SignedManifest, UnitIndex, Units, Work,
+};
+
+/// The signature of everybody: the door's business, not simulated.
+pub const SIGNATURE: Signature = Signature([7; 64]);
+
+/// The key of the n-th peer.
+pub fn key(peer: usize) -> PeerKey {
+    PeerKey(Hash::of(&(peer as u64).to_le_bytes()).0)
+}
+
+/// A number that follows from a seed and a few others.
+pub fn number(seed: u64, what: &str, parts: &[u64]) -> u64 {
+    let mut bytes = Vec::from(seed.to_le_bytes());
+    bytes.extend_from_slice(what.as_bytes());
+    parts.iter().for_each(|part| bytes.extend_from_slice(&part.to_le_bytes()));
+    Hash::of(&bytes).prefix()
+}
+
+/// A signed manifest of a job that counts to `units`.
+pub fn manifest(
+    owner: PeerKey,
+    units: u32,
+    lot_units: u32,
+    quorum: u8,
+    salt: u64,
+) -> SignedManifest {
+    let work = Work {
+        engine: ENGINE.into(),
+        module: Hash::of(b"module"),
+        units: Units::Range { count: units },
+        seed: salt,
+        args: Vec::new(),
+        env: Vec::new(),
+        limits: RunLimits::default(),
+    };
+    let manifest = Manifest {
+        owner,
+        name: "simulated".into(),
+        work,
+        profile: Profile::quorum(quorum),
+        merge: None,
+        lot_units,
+        salt,
+    };
+    let bytes = manifest.encode().expect("a manifest within its limits");
+    SignedManifest { bytes, signature: SIGNATURE.0.into() }
+}
+
+fn exit(digest: Hash, fuel: u64) -> Answer {
+    Answer { outcome: Outcome::Exit { code: 0, digest, bytes: 8 }, fuel }
+}
+
+fn named(what: &[u8], job: JobId, unit: UnitIndex) -> Hash {
+    Hash::derive("dugnad simulator", &[what, &job.0.0, &unit.to_le_bytes()])
+}
+
+/// The right answer of a unit.
+pub fn right(job: JobId, unit: UnitIndex) -> Answer {
+    exit(named(b"right", job, unit), 1_000 + u64::from(unit % 7))
+}
+
+/// A wrong answer of one liar's own.
+pub fn wrong(liar: PeerKey, job: JobId, unit: UnitIndex) -> Answer {
+    exit(named(&liar.0, job, unit), 1_000)
+}
+
+/// The wrong answer that all colluders give.
+pub fn colluding(job: JobId, unit: UnitIndex) -> Answer {
+    exit(named(b"colluding", job, unit), 1_000)
+}
+
+/// What hides a peer's answer; the same after a restart.
+pub fn nonce(peer: PeerKey, job: JobId, unit: UnitIndex) -> Nonce {
+    let hash = named(&[b"nonce".as_slice(), &peer.0].concat(), job, unit);
+    let mut nonce = Nonce::default();
+    let len = nonce.len();
+    nonce.copy_from_slice(&hash.0[..len]);
+    nonce
+}

@@ -1,0 +1,311 @@
+//! Carrying out what nodes want done, in virtual time: writing, sending, running, and taking notes.
+use super::*;
+
+impl World {
+    pub(super) fn deliver(&mut self, peer: usize, from: PeerKey, cargo: Cargo) {
+        self.report.messages += 1;
+        if let Mind::Rogue(rogue) = &mut self.peers[peer].mind {
+            let harms = match &cargo {
+                Cargo::Manifest(signed) => {
+                    rogue.hear_manifest(signed);
+                    Vec::new()
+                }
+                Cargo::Batch(signed) => {
+                    signed.open().iter().for_each(|batch| rogue.hear_batch(batch));
+                    Vec::new()
+                }
+                Cargo::Query(query) => rogue.hear_query(from, query),
+            };
+            self.harm(peer, harms);
+            return;
+        }
+        let input = match cargo {
+            Cargo::Manifest(signed) => match signed.open() {
+                Ok(manifest) => Input::Manifest { from, signed, manifest: Box::new(manifest) },
+                Err(_) => return,
+            },
+            Cargo::Batch(signed) => match signed.open() {
+                Ok(batch) => {
+                    let entries = batch.statements.iter().map(Statement::entries);
+                    self.report.entries += entries.sum::<usize>() as u64;
+                    Input::Batch { from, signed, batch: Box::new(batch) }
+                }
+                Err(_) => return,
+            },
+            Cargo::Query(query) => Input::Query { from, query },
+        };
+        self.feed(peer, input);
+    }
+
+    pub(super) fn wake(&mut self, peer: usize) {
+        let now_us = self.now_us;
+        let due = self.body(peer).filter(|body| body.wake_us == Some(now_us));
+        if let Some(body) = due {
+            body.wake_us = None;
+            self.feed(peer, Input::Tick);
+        }
+    }
+
+    pub(super) fn flushed(&mut self, peer: usize, life: u64, ticket: u64) {
+        let one = &mut self.peers[peer];
+        let Mind::Up(body) = &mut one.mind else { return };
+        let Some(writing) = body.writing.take_if(|writing| writing.ticket == ticket) else {
+            return;
+        };
+        if life == one.life {
+            one.journal.extend(writing.records);
+            self.feed(peer, Input::Persisted { ticket, signatures: writing.signatures });
+        }
+    }
+
+    pub(super) fn ran(&mut self, peer: usize, job: JobId, unit: UnitIndex, took_us: u64) {
+        self.report.executions += 1;
+        let (honesty, key) = (self.peers[peer].honesty, self.peers[peer].key);
+        if let Some(body) = self.body(peer) {
+            body.busy -= 1;
+        }
+        self.run_next(peer);
+        let end = Ok(honesty.answer(key, job, unit));
+        self.feed(peer, Input::Ran { job, unit, took_us, end });
+    }
+
+    pub(super) fn run_next(&mut self, peer: usize) {
+        let (slots, life) = (self.scenario.slots, self.peers[peer].life);
+        while let Some(body) = self.body(peer) {
+            if body.busy >= slots {
+                return;
+            }
+            let Some((job, unit)) = body.runs.pop_front() else { return };
+            body.busy += 1;
+            let took_us = self.took_us(peer, job, unit);
+            self.at(self.now_us + took_us, peer, What::Ran { life, job, unit, took_us });
+        }
+    }
+
+    pub(super) fn took_us(&self, peer: usize, job: JobId, unit: UnitIndex) -> u64 {
+        let (cost, seed) = (self.scenario.cost, self.scenario.seed);
+        let spread = cost.mean_us * cost.spread_percent / 100;
+        let dice = truth::number(seed, "cost", &[job.0.prefix(), unit.into()]);
+        let cost_us = cost.mean_us - spread + dice % (2 * spread + 1);
+        let speed = truth::number(seed, "speed", &[peer as u64]) % self.scenario.speed.fastest;
+        cost_us / (1 + speed)
+    }
+
+    // ---- outputs ---------------------------------------------------------------------------
+
+    pub(super) fn drain(&mut self, peer: usize) {
+        let mut stopped = Vec::new();
+        while let Some(output) = self.body(peer).and_then(|body| body.node.poll_output()) {
+            match output {
+                Output::Persist { ticket, records } => self.persist(peer, ticket, records),
+                Output::Announce(signed) => self.gossip(peer, None, Cargo::Manifest(signed)),
+                Output::Publish { batch, .. } => {
+                    self.note_said(peer, &batch);
+                    self.gossip(peer, None, Cargo::Batch(batch));
+                }
+                Output::Send { to, message } => self.send(peer, to, message),
+                Output::Run { job, units } => {
+                    if let Some(body) = self.body(peer) {
+                        body.runs.extend(units.into_iter().map(|unit| (job, unit)));
+                    }
+                    self.run_next(peer);
+                }
+                Output::Stop(job) => stopped.push(job),
+                Output::Notice(notice) => self.note(peer, notice),
+            }
+        }
+        for job in stopped {
+            self.stop(peer, job);
+        }
+        self.set_alarm(peer);
+    }
+
+    pub(super) fn persist(&mut self, peer: usize, ticket: u64, records: Vec<Record>) {
+        let life = self.peers[peer].life;
+        let at_us = self.now_us + self.scenario.network.disk_us;
+        let Some(body) = self.body(peer) else { return };
+        if body.writing.is_some() {
+            self.violations.push(format!("peer {peer} writes twice at a time"));
+            return;
+        }
+        body.write(ticket, records);
+        self.at(at_us, peer, What::Flushed { life, ticket });
+    }
+
+    pub(super) fn stop(&mut self, peer: usize, job: JobId) {
+        let Some(body) = self.body(peer) else { return };
+        let mut waiting = Vec::new();
+        body.runs.retain(|run| match run.0 == job {
+            true => {
+                waiting.push(run.1);
+                false
+            }
+            false => true,
+        });
+        for unit in waiting {
+            let end = Err(Void::Interrupted);
+            self.feed(peer, Input::Ran { job, unit, took_us: 0, end });
+        }
+    }
+
+    pub(super) fn set_alarm(&mut self, peer: usize) {
+        let now_us = self.now_us;
+        let Some(body) = self.body(peer) else { return };
+        let Some(Millis(at_ms)) = body.node.next_deadline() else { return };
+        let at_us = (at_ms * 1_000).max(now_us);
+        if body.wake_us.is_none_or(|known| at_us < known) {
+            body.wake_us = Some(at_us);
+            self.at(at_us, peer, What::Wake);
+        }
+    }
+
+    // ---- the network -----------------------------------------------------------------------
+
+    pub(super) fn gossip(&mut self, peer: usize, half: Option<usize>, cargo: Cargo) {
+        if !self.scenario.network.gossip {
+            return;
+        }
+        for to in 0..self.peers.len() {
+            if half.is_none_or(|half| to % 2 == half) {
+                self.post(peer, to, cargo.clone());
+            }
+        }
+    }
+
+    pub(super) fn send(&mut self, peer: usize, to: PeerKey, message: Message) {
+        let Some(to) = self.by_key.get(&to).copied() else { return };
+        match message {
+            Message::Query(query) => self.post(peer, to, Cargo::Query(query)),
+            Message::Manifests(all) => {
+                all.into_iter().for_each(|one| self.post(peer, to, Cargo::Manifest(one)));
+            }
+            Message::Batches(all) => {
+                all.into_iter().for_each(|one| self.post(peer, to, Cargo::Batch(one)));
+            }
+        }
+    }
+
+    pub(super) fn post(&mut self, peer: usize, to: usize, cargo: Cargo) {
+        let network = self.scenario.network;
+        let cut = peer % self.groups != to % self.groups;
+        let [least, most] = network.latency_ms;
+        let lost = self.rng.below(1_000) < network.loss_permille;
+        let late_us = least * 1_000 + self.rng.below((most - least) * 1_000 + 1);
+        if to != peer && !cut && !lost && !matches!(self.peers[to].mind, Mind::Down) {
+            let from = self.peers[peer].key;
+            self.at(self.now_us + late_us, to, What::Mail { from, cargo });
+        }
+    }
+
+    // ---- rogues ----------------------------------------------------------------------------
+
+    pub(super) fn act(&mut self, peer: usize) {
+        let keys: Vec<PeerKey> = self.peers.iter().map(|peer| peer.key).collect();
+        if let Mind::Rogue(rogue) = &mut self.peers[peer].mind {
+            let harms = rogue.act(&keys);
+            self.harm(peer, harms);
+            self.at(self.now_us + ACT_US, peer, What::Act);
+        }
+    }
+
+    pub(super) fn harm(&mut self, peer: usize, harms: Vec<Harm>) {
+        for harm in harms {
+            match harm {
+                Harm::Send(to, message) => self.send(peer, to, message),
+                Harm::Publish(batch) => self.spread(peer, None, batch),
+                Harm::Half(half, batch) => self.spread(peer, Some(half), batch),
+            }
+        }
+    }
+
+    pub(super) fn spread(&mut self, peer: usize, half: Option<usize>, batch: SignedBatch) {
+        if self.scenario.network.gossip {
+            self.gossip(peer, half, Cargo::Batch(batch));
+            return;
+        }
+        for _ in 0..TOLD {
+            let to = self.rng.below(self.peers.len() as u64) as usize;
+            let to = half.map_or(to, |half| to / 2 * 2 + half).min(self.peers.len() - 1);
+            self.post(peer, to, Cargo::Batch(batch.clone()));
+        }
+    }
+
+    // ---- what is watched -------------------------------------------------------------------
+
+    pub(super) fn note(&mut self, peer: usize, notice: Notice) {
+        if self.scenario.kind(peer).is_some() {
+            return;
+        }
+        match notice {
+            Notice::Verdict { job, unit, verdict: Verdict::Verified { answer, .. } } => {
+                if answer != truth::right(job, unit) {
+                    self.report.wrong_accepted += 1;
+                }
+                self.note_progress(peer);
+            }
+            Notice::Verdict { verdict: Verdict::Failed(_), .. } => self.note_progress(peer),
+            Notice::Barred(whom) => self.blame(peer, whom, "barred"),
+            Notice::Disagreed { peer: whom, .. } => self.blame(peer, whom, "found wrong"),
+            Notice::Fault { peer: whom, fault } => {
+                self.blame(peer, whom, &format!("found at fault ({fault:?})"));
+            }
+            Notice::Verdict { verdict: Verdict::Open, .. }
+            | Notice::Ended(_)
+            | Notice::Opened { .. } => {}
+        }
+    }
+
+    pub(super) fn blame(&mut self, by: usize, whom: PeerKey, what: &str) {
+        let whom = self.by_key[&whom];
+        if self.scenario.kind(whom).is_none() {
+            let now = self.now();
+            self.violations.push(format!("{now:?}: honest peer {whom} was {what} by {by}"));
+        }
+    }
+
+    /// Remembers when the first peer's node had nearly all, and all.
+    pub(super) fn note_progress(&mut self, peer: usize) {
+        let decided: u64 = match self.node(peer) {
+            Some(node) if peer == 0 => {
+                let tallies = node.jobs().into_iter().map(|job| job.tally());
+                tallies.map(|tally| u64::from(tally.verified + tally.failed)).sum()
+            }
+            Some(_) | None => return,
+        };
+        let units = u64::from(self.scenario.units) * self.scenario.jobs as u64;
+        if decided * 100 >= units * 99 && self.report.most_ms == 0 {
+            self.report.most_ms = self.now().0;
+        }
+        if decided == units {
+            self.report.makespan_ms = self.now().0;
+        }
+    }
+
+    /// A node contradicts itself if it says two things in one place of a log, or of one unit.
+    pub(super) fn note_said(&mut self, peer: usize, signed: &SignedBatch) {
+        let Ok(batch) = signed.open() else {
+            self.violations.push(format!("peer {peer} published a batch over the limits"));
+            return;
+        };
+        self.report.batches += 1;
+        self.report.batch_bytes += signed.bytes.len() as u64;
+        let place = (peer, batch.job, batch.lot, batch.place.incarnation, batch.place.sequence);
+        let mut twice = self.said.places.insert(place, signed.hash()).is_some();
+        for statement in &batch.statements {
+            match statement {
+                Statement::Commits(commits) => commits.iter().for_each(|commit| {
+                    let at = (peer, batch.job, commit.unit);
+                    twice |= self.said.commits.insert(at, commit.hash).is_some();
+                }),
+                Statement::Openings(openings) => openings.iter().for_each(|opening| {
+                    let at = (peer, batch.job, opening.unit);
+                    twice |= self.said.openings.insert(at, opening.clone()).is_some();
+                }),
+                Statement::Claim(_) | Statement::Voids(_) | Statement::Cancel => {}
+            }
+        }
+        if twice {
+            self.violations.push(format!("peer {peer} said something twice: {:?}", batch.place));
+        }
+    }
+}

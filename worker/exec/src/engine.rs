@@ -1,0 +1,98 @@
+//! The wasm engine, set up so that a run means the same on every machine.
+//!
+//! Invariant: every switch that changes what a guest can see is set here by name and belongs to the
+//! contract [`ENGINE`](coordinator_free_scheduler::ENGINE); the others only change speed.
+use super::facts::{self, TABLE_ELEMENTS_MAX, TABLES_MAX};
+use std::num::NonZeroUsize;
+use wasmtime::{
+    Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig,
+    RegallocAlgorithm, Strategy,
+};
+
+/// Native stack of a guest, bytes; past it the guest ends with `Trap(StackOverflow)`.
+pub const WASM_STACK_BYTES: usize = 1 << 20;
+/// Most linear memory that wasm with 32-bit addresses can have, bytes.
+pub const MEMORY_BYTES_MAX: usize = 4 << 30;
+/// Memory of a finished guest that is wiped and kept for the next one rather than given back.
+const KEPT_MEMORY_BYTES: usize = 2 << 20;
+/// The engine's own record of an instance, bytes; what `facts` lets through fits.
+const INSTANCE_BYTES_MAX: usize = 16 << 20;
+/// Memories kept ready for each core, so that a few jobs at once keep theirs warm.
+const SLOTS_PER_CORE: u32 = 4;
+/// Frames of the guest that are named in the detail of a trap.
+const TRAP_FRAMES: NonZeroUsize = NonZeroUsize::new(8).unwrap();
+
+/// Why there is no executor.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    #[error("the wasm engine cannot start on this machine: {0}")]
+    Engine(String),
+    #[error("the threads that run units cannot be started: {0}")]
+    Threads(#[from] rayon::ThreadPoolBuildError),
+}
+
+impl From<wasmtime::Error> for SetupError {
+    fn from(error: wasmtime::Error) -> Self {
+        SetupError::Engine(format!("{error:#}"))
+    }
+}
+
+/// An engine for `cores` guests at once. The ways to give them memory differ in speed alone; the
+/// first that this host has is taken.
+pub fn new(cores: usize) -> Result<Engine, SetupError> {
+    let start = |pooled: Option<PoolingAllocationConfig>| {
+        let mut config = contract();
+        if let Some(pool) = pooled {
+            config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+        }
+        Engine::new(&config)
+    };
+    // A pool reserves address space for all its guests, which not every host grants.
+    start(Some(wiping_pool(cores)))
+        .or_else(|_| start(Some(pool(cores))))
+        .or_else(|_| start(None))
+        .map_err(SetupError::from)
+}
+
+fn contract() -> Config {
+    let mut config = Config::new();
+    config
+        .wasm_features(wasmtime::WasmFeatures::all(), false)
+        .wasm_features(facts::features(), true)
+        .consume_fuel(true)
+        .epoch_interruption(true)
+        .cranelift_nan_canonicalization(true)
+        .max_wasm_stack(WASM_STACK_BYTES)
+        .strategy(Strategy::Cranelift)
+        .cranelift_opt_level(OptLevel::Speed)
+        .cranelift_regalloc_algorithm(RegallocAlgorithm::Backtracking)
+        .memory_reservation(MEMORY_BYTES_MAX as u64)
+        .memory_init_cow(true)
+        .wasm_backtrace_max_frames(Some(TRAP_FRAMES))
+        .generate_address_map(false)
+        .parallel_compilation(true);
+    config
+}
+
+fn pool(cores: usize) -> PoolingAllocationConfig {
+    let slots = u32::try_from(cores).unwrap_or(u32::MAX).saturating_mul(SLOTS_PER_CORE);
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_core_instances(slots)
+        .total_memories(slots)
+        .total_tables(slots.saturating_mul(TABLES_MAX))
+        .max_tables_per_module(TABLES_MAX)
+        .table_elements(TABLE_ELEMENTS_MAX as usize)
+        .max_core_instance_size(INSTANCE_BYTES_MAX)
+        .max_memory_size(MEMORY_BYTES_MAX);
+    pool
+}
+
+/// A pool that wipes the pages which a guest wrote rather than give them back; it needs a system
+/// that tells which these are (Linux 6.7 or later), since wiping all of them is slower than either.
+fn wiping_pool(cores: usize) -> PoolingAllocationConfig {
+    let mut pool = pool(cores);
+    pool.pagemap_scan(Enabled::Yes)
+        .linear_memory_keep_resident(KEPT_MEMORY_BYTES)
+        .table_keep_resident(KEPT_MEMORY_BYTES);
+    pool
+}

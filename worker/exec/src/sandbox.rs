@@ -1,0 +1,280 @@
+//! One run from its start to its outcome.
+//!
+//! Invariant: the mapping from how the engine ended to what is voted on ([`end_of`]) is total; an end
+//! that is not known to be the guest's own doing is a [`Void`].
+use super::{
+    Ran, Run, SetupError,
+    engine::{self, MEMORY_BYTES_MAX},
+    facts::{Kind, Refusal},
+    guest::{Guest, Halt, MemoryGauge, on_epoch},
+    modules::{Entry, Loaded, Modules, Prepared},
+    wasi::{self, FUEL_PER_BYTE, Stop, System},
+};
+use coordinator_free_scheduler::{
+    Answer, Hash, InvalidReason, Outcome, RunLimits, TrapClass, Void,
+};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
+use wasmtime::{
+    Engine, Error, Instance, Memory, ModuleExport, OutOfMemory, Result, Store, Trap, TypedFunc,
+    WasmBacktrace, WasmParams, WasmResults,
+};
+
+/// The engine and what it has compiled.
+pub struct Sandbox {
+    engine: Engine,
+    modules: Modules,
+}
+
+impl Sandbox {
+    /// A sandbox for `cores` guests at once, which compiles on `compilers`.
+    pub fn new(cores: usize, compilers: rayon::ThreadPool) -> Result<Sandbox, SetupError> {
+        let engine = engine::new(cores)?;
+        let (linker, contract) = wasi::link(&engine)?;
+        Ok(Sandbox {
+            engine: engine.clone(),
+            modules: Modules::new(engine, linker, contract, compilers),
+        })
+    }
+
+    /// Makes every running guest look at its stop flag.
+    pub fn wake(&self) {
+        self.engine.increment_epoch();
+    }
+
+    /// Runs one unit on this thread.
+    pub fn run(&self, run: Run, stop: Arc<AtomicBool>) -> Ran {
+        let interrupted =
+            || Ran::without_guest(Err(Void::Interrupted), Halt::Interrupted.to_string());
+        if stop.load(Ordering::Acquire) {
+            return interrupted();
+        }
+        let cell = self.modules.get(run.module_hash, &run.module);
+        match cell.get() {
+            Some(Prepared::Ready(loaded)) => match memory_refusal(loaded, &run.limits) {
+                Some(refusal) => refused(&refusal),
+                None => self.run_loaded(loaded, run, stop),
+            },
+            Some(Prepared::Refused(refusal)) => refused(refusal),
+            Some(Prepared::Failed(void, why)) => Ran::without_guest(Err(*void), why.clone()),
+            None => Ran::without_guest(Err(Void::Engine), "the module was not prepared".into()),
+        }
+    }
+
+    fn run_loaded(&self, loaded: &Loaded, mut run: Run, stop: Arc<AtomicBool>) -> Ran {
+        let started = Instant::now();
+        let limits = run.limits;
+        let input = match loaded.facts.kind {
+            Kind::Command => Vec::new(),
+            Kind::Plain => std::mem::take(&mut run.input),
+        };
+        let system = match System::new(run) {
+            Ok(system) => system,
+            Err(bad) => return Ran::without_guest(Err(Void::Unavailable), bad.to_string()),
+        };
+        let guest = Guest {
+            system,
+            memory: None,
+            fuel_max: limits.fuel,
+            gauge: MemoryGauge::new(memory_bytes_max(&limits)),
+            stop,
+        };
+        let mut store = Store::new(&self.engine, guest);
+        let ended = enter(&mut store, loaded, &input);
+        let fuel_left = store.get_fuel().unwrap_or(0);
+        let Guest { mut system, gauge, .. } = store.into_data();
+        let output = system.take_output();
+        let fuel = limits.fuel.saturating_sub(fuel_left);
+        let (end, detail) = end_of(ended, &output, fuel, limits.fuel);
+        Ran {
+            end,
+            output,
+            stderr: system.take_errors(),
+            memory_peak_bytes: gauge.bytes_peak(),
+            wall: started.elapsed(),
+            detail,
+        }
+    }
+}
+
+fn memory_bytes_max(limits: &RunLimits) -> u64 {
+    (u64::from(limits.memory_mib) << 20).min(MEMORY_BYTES_MAX as u64)
+}
+
+fn memory_refusal(loaded: &Loaded, limits: &RunLimits) -> Option<Refusal> {
+    let (min, max) = (loaded.facts.memory_bytes_min, memory_bytes_max(limits));
+    (min > max).then(|| Refusal {
+        reason: InvalidReason::TooLarge,
+        detail: format!("the module starts with {min} bytes of memory; its limit is {max}"),
+    })
+}
+
+fn refused(refusal: &Refusal) -> Ran {
+    let outcome = Outcome::Invalid(refusal.reason.clone());
+    Ran::without_guest(Ok(Answer { outcome, fuel: 0 }), refusal.detail.clone())
+}
+
+/// Runs the guest until it ends in one way or another.
+fn enter(store: &mut Store<Guest>, loaded: &Loaded, input: &[u8]) -> Result<()> {
+    store.limiter(|guest| &mut guest.gauge);
+    store.set_fuel(store.data().fuel_max)?;
+    store.epoch_deadline_callback(on_epoch);
+    store.set_epoch_deadline(1);
+    // Looked at after the deadline is set, so that no interrupt falls between the two.
+    if store.data().stop.load(Ordering::Acquire) {
+        return Err(Halt::Interrupted.into());
+    }
+    let instance = loaded.instance.instantiate(&mut *store).map_err(no_room)?;
+    match &loaded.entry {
+        Entry::Command { start, memory } => {
+            store.data_mut().memory = match memory {
+                Some(export) => find_memory(store, instance, export),
+                None => None,
+            };
+            function::<(), ()>(store, instance, start)?.call(store, ())
+        }
+        Entry::Plain { memory, alloc, run } => {
+            let memory = find_memory(store, instance, memory).ok_or_else(lost_export)?;
+            let alloc = function::<u32, u32>(store, instance, alloc)?;
+            let run = function::<(u32, u32), u64>(store, instance, run)?;
+            enter_plain(store, memory, alloc, run, input)
+        }
+    }
+}
+
+fn enter_plain(
+    store: &mut Store<Guest>,
+    memory: Memory,
+    alloc: TypedFunc<u32, u32>,
+    run: TypedFunc<(u32, u32), u64>,
+    input: &[u8],
+) -> Result<()> {
+    let input_len = u32::try_from(input.len()).map_err(|_| Trap::MemoryOutOfBounds)?;
+    charge(store, input.len())?;
+    let input_at = alloc.call(&mut *store, input_len)?;
+    let place = (input_at as usize)..(input_at as usize + input.len());
+    memory
+        .data_mut(&mut *store)
+        .get_mut(place)
+        .ok_or(Trap::MemoryOutOfBounds)?
+        .copy_from_slice(input);
+    let packed = run.call(&mut *store, (input_at, input_len))?;
+    let (output_at, output_len) = ((packed >> 32) as usize, packed as u32 as usize);
+    let place = output_at..output_at + output_len;
+    if memory.data(&*store).get(place.clone()).is_none() {
+        return Err(Trap::MemoryOutOfBounds.into());
+    }
+    charge(store, output_len)?;
+    let (bytes, guest) = memory.data_and_store_mut(store);
+    Ok(guest.system.write_output(&bytes[place])?)
+}
+
+fn charge(store: &mut Store<Guest>, bytes: usize) -> Result<()> {
+    let left = store.get_fuel()?.checked_sub(bytes as u64 * FUEL_PER_BYTE);
+    store.set_fuel(left.unwrap_or(0))?;
+    left.map(|_| ()).ok_or_else(|| Stop::OutOfFuel.into())
+}
+
+fn find_memory(
+    store: &mut Store<Guest>,
+    instance: Instance,
+    export: &ModuleExport,
+) -> Option<Memory> {
+    instance.get_module_export(store, export)?.into_memory()
+}
+
+fn function<P: WasmParams, R: WasmResults>(
+    store: &mut Store<Guest>,
+    instance: Instance,
+    export: &ModuleExport,
+) -> Result<TypedFunc<P, R>> {
+    let export = instance.get_module_export(&mut *store, export);
+    export.and_then(|export| export.into_func()).ok_or_else(lost_export)?.typed(&*store)
+}
+
+fn lost_export() -> Error {
+    Error::msg("an export of the module got lost")
+}
+
+/// What is voted on, and more about it for people.
+fn end_of(
+    ended: Result<()>,
+    output: &[u8],
+    fuel: u64,
+    fuel_max: u64,
+) -> (Result<Answer, Void>, String) {
+    let exit = |code| Outcome::Exit { code, digest: Hash::of(output), bytes: output.len() as u64 };
+    let error = match ended {
+        Ok(()) => return (Ok(Answer { outcome: exit(0), fuel }), String::new()),
+        Err(error) => error,
+    };
+    let void = |void| (Err(void), format!("{error:#}"));
+    let out_of_fuel = || {
+        let detail = format!("the unit used up its {fuel_max} units of fuel");
+        (Ok(Answer { outcome: Outcome::OutOfFuel, fuel: fuel_max }), detail)
+    };
+    if let Some(stop) = error.downcast_ref::<Stop>() {
+        return match stop {
+            Stop::Exit(code) => (Ok(Answer { outcome: exit(*code), fuel }), String::new()),
+            Stop::OutOfFuel => out_of_fuel(),
+            Stop::OutputTooLarge => {
+                (Ok(Answer { outcome: Outcome::OutputTooLarge, fuel }), stop.to_string())
+            }
+        };
+    }
+    if let Some(halt) = error.downcast_ref::<Halt>() {
+        return match halt {
+            Halt::Interrupted => void(Void::Interrupted),
+            Halt::HostMemory => void(Void::HostMemory),
+        };
+    }
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::OutOfFuel) => out_of_fuel(),
+        Some(Trap::Interrupt) => void(Void::Interrupted),
+        Some(trap) => {
+            let outcome = Outcome::Trap(class_of(*trap));
+            (Ok(Answer { outcome, fuel }), format!("{trap}{}", frames_of(&error)))
+        }
+        None if error.is::<OutOfMemory>() => void(Void::HostMemory),
+        None => void(Void::Engine),
+    }
+}
+
+/// Types and imports were checked long before; if a guest does not come to be and it is not its own
+/// doing, the host has no room for it.
+fn no_room(error: Error) -> Error {
+    match error.is::<Trap>() || error.is::<Stop>() || error.is::<Halt>() {
+        true => error,
+        false => error.context(Halt::HostMemory),
+    }
+}
+
+fn class_of(trap: Trap) -> TrapClass {
+    match trap {
+        Trap::UnreachableCodeReached => TrapClass::Unreachable,
+        Trap::MemoryOutOfBounds => TrapClass::MemoryOutOfBounds,
+        Trap::TableOutOfBounds => TrapClass::TableOutOfBounds,
+        Trap::IndirectCallToNull => TrapClass::IndirectCallToNull,
+        Trap::BadSignature => TrapClass::BadSignature,
+        Trap::IntegerOverflow => TrapClass::IntegerOverflow,
+        Trap::IntegerDivisionByZero => TrapClass::IntegerDivisionByZero,
+        Trap::BadConversionToInteger => TrapClass::BadConversionToInteger,
+        Trap::StackOverflow => TrapClass::StackOverflow,
+        _ => TrapClass::Other,
+    }
+}
+
+/// The guest's functions that led to a trap, innermost first.
+fn frames_of(error: &Error) -> String {
+    let frames = error.downcast_ref::<WasmBacktrace>().map_or(&[][..], WasmBacktrace::frames);
+    let names: Vec<_> = frames.iter().filter_map(|frame| frame.func_name()).collect();
+    match names.is_empty() {
+        true => String::new(),
+        false => format!(" in {}", names.join(" < ")),
+    }
+}

@@ -1,0 +1,100 @@
+//! The command line: one file a command, exit codes in one place.
+mod cancel;
+mod demo;
+mod exec;
+mod fetch;
+mod invite;
+mod node;
+mod peers;
+mod run;
+mod status;
+mod submit;
+mod watch;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Volunteer computing with nobody in the middle.
+#[derive(Parser, Debug)]
+#[command(name = "dugnad", version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Lend this machine's idle processors to the grid.
+    Run(Box<run::Arguments>),
+    /// Start a whole grid on this machine and watch it work.
+    Demo(demo::Arguments),
+    /// Submit a job.
+    Submit(submit::Arguments),
+    /// Watch a job until it ends.
+    Watch(watch::Arguments),
+    /// Get the outputs of a job.
+    Fetch(fetch::Arguments),
+    /// Show the node, or one job.
+    Status(status::Arguments),
+    /// Show the peers of the node.
+    Peers(peers::Arguments),
+    /// Stop a job of this node.
+    Cancel(cancel::Arguments),
+    /// Run one unit here, in the very sandbox of the grid.
+    Exec(exec::Arguments),
+    /// Print a line that lets another machine join this node's grid.
+    Invite(invite::Arguments),
+}
+
+/// Why a command ended without success; its exit code is part of the interface.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    #[error("{0}")]
+    Failed(String),
+    #[error("{0}")]
+    Usage(String),
+    #[error("{0}")]
+    NoNode(String),
+    #[error("{0}")]
+    FailedUnits(String),
+    #[error("{0}")]
+    Verification(String),
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl Failure {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Failure::Failed(_) => 1,
+            Failure::Usage(_) => 2,
+            Failure::NoNode(_) => 3,
+            Failure::FailedUnits(_) => 4,
+            Failure::Verification(_) => 5,
+            Failure::Interrupted => 130,
+        }
+    }
+}
+
+/// Runs the command that the process was started with.
+pub fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Run(arguments) => run::main(*arguments),
+        Command::Demo(arguments) => demo::main(arguments),
+        Command::Submit(arguments) => submit::main(arguments),
+        Command::Watch(arguments) => watch::main(arguments),
+        Command::Fetch(arguments) => fetch::main(arguments),
+        Command::Status(arguments) => status::main(arguments),
+        Command::Peers(arguments) => peers::main(arguments),
+        Command::Cancel(arguments) => cancel::main(arguments),
+        Command::Exec(arguments) => exec::main(arguments),
+        Command::Invite(arguments) => invite::main(arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("dugnad: {failure}");
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}

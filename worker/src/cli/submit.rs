@@ -1,0 +1,48 @@
+//! `dugnad submit`: a job file becomes a job of the grid.
+use super::node::{self, NodeArguments};
+use super::{Failure, watch};
+use clap::builder::FalseyValueParser;
+use dugnad_client::{JobFile, JobId, Submitted};
+use std::path::PathBuf;
+
+/// What `dugnad submit` takes.
+#[derive(clap::Args, Debug)]
+pub struct Arguments {
+    /// The job file.
+    #[arg(value_name = "JOB.TOML")]
+    job_file: PathBuf,
+    /// Compute it again even if this node has submitted the same work before.
+    #[arg(long, env = "DUGNAD_AGAIN", value_parser = FalseyValueParser::new())]
+    again: bool,
+    /// Watch the job until it ends.
+    #[arg(long, env = "DUGNAD_WATCH", value_parser = FalseyValueParser::new())]
+    watch: bool,
+    #[command(flatten)]
+    node: NodeArguments,
+}
+
+pub fn main(arguments: Arguments) -> Result<(), Failure> {
+    let job = node::block_on(submit(&arguments))?;
+    match arguments.watch {
+        true => watch::until_end(&arguments.node, &job.to_string()),
+        false => Ok(()),
+    }
+}
+
+async fn submit(arguments: &Arguments) -> Result<JobId, Failure> {
+    // The file first: its errors need no node.
+    let mut spec = JobFile::read(&arguments.job_file)?.spec()?;
+    spec.again = arguments.again;
+    let name = node::printable(&spec.name);
+    let submitted = arguments.node.connect().await?.submit(spec).await?;
+    let Submitted { job, work: _, units } = &submitted;
+    if arguments.node.json {
+        node::say_json(&submitted)?;
+    } else {
+        node::say(&format!("{name}: {units} units, job {job}"))?;
+        if !arguments.watch {
+            node::say(&format!("watch it: dugnad watch {}", job.short()))?;
+        }
+    }
+    Ok(submitted.job)
+}

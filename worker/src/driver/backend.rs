@@ -1,0 +1,459 @@
+//! What the API room asks of the node, answered by commands to the loop and by the store.
+use super::{
+    Command, LONELY_SENTENCE,
+    assets::{AssetError, Assets},
+    draw,
+    status::Standing,
+};
+use crate::{
+    api::{
+        Backend, BodyReader, Outputs, Readiness, Refusal, Stored, Submission, SubmittedUnits,
+        UnitOutput,
+    },
+    invite::Invite,
+    keys::Identity,
+    net,
+    store::StoreError,
+    telemetry::{Metrics, outcome_kind},
+};
+use bytes::Bytes;
+use coordinator_free_scheduler::{
+    CommandError, ENGINE, Hash, JobId, JobState, LOT_UNITS_DEFAULT, MANIFEST_CONTEXT, Manifest,
+    Outcome, PAGE_UNITS, SignedManifest, TableDirectory, TablePage, UnitEntry, UnitIndex, Units,
+    Verdict, Work, wire,
+};
+use dugnad_client::{BlobHash, JobStatus, NodeStatus, PeerState, PeerStatus, Submitted};
+use futures::{StreamExt, stream};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// Verdicts asked of the loop at once.
+const PAGE: u32 = 512;
+/// How long an invite holds, seconds: a week.
+const INVITE_S: u64 = 7 * 24 * 3_600;
+/// Without a peer for this long, the node says what can be done about it.
+const LONELY: Duration = Duration::from_secs(30);
+
+/// The node as the API sees it.
+#[derive(Clone)]
+pub struct Handle {
+    commands: mpsc::Sender<Command>,
+    assets: Assets,
+    keys: Arc<Identity>,
+    metrics: Arc<Metrics>,
+    cores: usize,
+    started: Instant,
+    network_key: Option<[u8; 32]>,
+}
+
+impl Handle {
+    pub(super) fn new(
+        commands: mpsc::Sender<Command>,
+        assets: Assets,
+        keys: Arc<Identity>,
+        metrics: Arc<Metrics>,
+        cores: usize,
+        started: Instant,
+        network_key: Option<[u8; 32]>,
+    ) -> Handle {
+        Handle { commands, assets, keys, metrics, cores, started, network_key }
+    }
+
+    /// How many peers are connected.
+    pub fn peer_count(&self) -> u64 {
+        self.metrics.peers.get() as u64
+    }
+
+    async fn ask<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<T>) -> Command,
+    ) -> Result<T, Refusal> {
+        let (answer, answered) = oneshot::channel();
+        let stopping = || Refusal::Busy("the node is stopping".into());
+        self.commands.send(command(answer)).await.map_err(|_| stopping())?;
+        answered.await.map_err(|_| stopping())
+    }
+
+    async fn known(&self, blob: Hash, what: &str) -> Result<(), Refusal> {
+        match self.assets.missing(vec![blob]).await.map_err(failed)?.is_empty() {
+            true => Ok(()),
+            false => {
+                Err(Refusal::Invalid(format!("the {what} {blob} was not uploaded to this node")))
+            }
+        }
+    }
+
+    async fn units(&self, units: SubmittedUnits) -> Result<Units, Refusal> {
+        let inputs = match units {
+            SubmittedUnits::Count(count) => return Ok(Units::Range { count }),
+            SubmittedUnits::Inputs(inputs) => inputs,
+            SubmittedUnits::InputList(list) => {
+                self.known(list, "list of inputs").await?;
+                let bytes = self.assets.read(list, &[]).await.map_err(failed)?;
+                let (hashes, rest) = bytes.as_chunks::<32>();
+                if !rest.is_empty() {
+                    let problem =
+                        format!("the list of inputs has {} bytes, not 32 for each", bytes.len());
+                    return Err(Refusal::Invalid(problem));
+                }
+                hashes.iter().map(|hash| Hash(*hash)).collect()
+            }
+        };
+        if let Some(absent) = self.assets.missing(inputs.clone()).await.map_err(failed)?.first() {
+            return Err(Refusal::Invalid(format!(
+                "the input {absent} was not uploaded to this node"
+            )));
+        }
+        let count = u32::try_from(inputs.len()).unwrap_or(u32::MAX);
+        let directory = self.table(inputs).await.map_err(failed)?;
+        Ok(Units::Table { count, directory })
+    }
+
+    /// Writes the unit table, answers its directory.
+    async fn table(&self, inputs: Vec<Hash>) -> Result<Hash, AssetError> {
+        self.assets
+            .blocking(move |store| {
+                let mut directory = TableDirectory::default();
+                for page in inputs.chunks(PAGE_UNITS as usize) {
+                    let entry =
+                        |input: &Hash| UnitEntry { input: Some(*input), ..UnitEntry::default() };
+                    let page = TablePage { units: page.iter().map(entry).collect() };
+                    directory.pages.push(store.put_blob(&wire::encode(&page))?);
+                }
+                store.put_blob(&wire::encode(&directory))
+            })
+            .await
+    }
+
+    /// The job that this node has submitted already with the same work, profile and merging.
+    async fn same(&self, manifest: &Manifest) -> Result<Option<Standing>, Refusal> {
+        let work = manifest.work.id();
+        let mut jobs = self.ask(Command::Jobs).await?.into_iter();
+        Ok(jobs.find(|job| job.work == work && job.own && job.status.state != JobState::Cancelled))
+    }
+
+    async fn verdicts(
+        &self,
+        job: JobId,
+        from: UnitIndex,
+        most: u32,
+    ) -> Result<Vec<Verdict>, Refusal> {
+        let ask = |answer| Command::Verdicts { job, from, most, answer };
+        self.ask(ask).await?.ok_or_else(|| no_such_job(job))
+    }
+
+    async fn standing(&self, job: JobId) -> Result<Standing, Refusal> {
+        self.ask(|answer| Command::Job(job, answer)).await?.ok_or_else(|| no_such_job(job))
+    }
+
+    /// Reads the outputs of a page of verdicts up to the first open one; says whether to go on.
+    async fn page(
+        &self,
+        job: JobId,
+        from: UnitIndex,
+    ) -> Result<(Vec<(UnitIndex, Bytes)>, bool), Refusal> {
+        let verdicts = self.verdicts(job, from, PAGE).await?;
+        let full = verdicts.len() == PAGE as usize;
+        let decided = verdicts.iter().take_while(|verdict| **verdict != Verdict::Open).count();
+        let wanted: Vec<(UnitIndex, Hash)> = verdicts[..decided]
+            .iter()
+            .zip(from..)
+            .filter_map(|(verdict, unit)| Some((unit, success(verdict)?)))
+            .collect();
+        let owners = verdicts[..decided].iter().flat_map(vouchers).copied().collect::<Vec<_>>();
+        let blobs = wanted.iter().map(|(_, digest)| *digest).collect();
+        self.assets.gather(blobs, &owners).await.map_err(failed)?;
+        let read = self.assets.blocking(move |store| {
+            let read = |(unit, digest): (UnitIndex, Hash)| {
+                Ok((unit, Bytes::from(store.read_blob(digest)?.unwrap_or_default())))
+            };
+            wanted.into_iter().map(read).collect::<Result<Vec<_>, StoreError>>()
+        });
+        Ok((read.await.map_err(failed)?, full && decided == verdicts.len()))
+    }
+}
+
+fn failed(error: AssetError) -> Refusal {
+    match error {
+        AssetError::Store(StoreError::Full { .. }) => Refusal::TooLarge(error.to_string()),
+        AssetError::Absent(_) | AssetError::Stopping => Refusal::Busy(error.to_string()),
+        AssetError::Table(_) | AssetError::Store(_) => Refusal::Failed(error.to_string()),
+    }
+}
+
+fn no_such_job(job: JobId) -> Refusal {
+    Refusal::NotFound(format!("this node knows no job {job}"))
+}
+
+fn refused(error: CommandError) -> Refusal {
+    match error {
+        CommandError::NoSuchJob(job) => no_such_job(job),
+        CommandError::Manifest(_) => Refusal::Invalid(error.to_string()),
+        CommandError::TooManyJobs(_) => Refusal::Busy(error.to_string()),
+        CommandError::NotTheOwner(_) => Refusal::Conflict(error.to_string()),
+    }
+}
+
+/// The digest of the output of a unit that went as its scientist hoped.
+fn success(verdict: &Verdict) -> Option<Hash> {
+    match verdict {
+        Verdict::Verified { answer, .. } => match &answer.outcome {
+            Outcome::Exit { code: 0, digest, .. } => Some(*digest),
+            Outcome::Exit { .. }
+            | Outcome::Trap(_)
+            | Outcome::OutOfFuel
+            | Outcome::OutputTooLarge
+            | Outcome::Invalid(_) => None,
+        },
+        Verdict::Open | Verdict::Failed(_) => None,
+    }
+}
+
+fn vouchers(verdict: &Verdict) -> &[coordinator_free_scheduler::PeerKey] {
+    match verdict {
+        Verdict::Verified { vouchers, .. } => vouchers,
+        Verdict::Open | Verdict::Failed(_) => &[],
+    }
+}
+
+/// Why a decided unit has no output, in a few words.
+fn failure(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Open => "not decided yet".into(),
+        Verdict::Failed(reason) => reason.to_string(),
+        Verdict::Verified { answer, .. } => match &answer.outcome {
+            Outcome::Exit { code, .. } => format!("exit code {code}"),
+            Outcome::Trap(class) => format!("trap: {class:?}"),
+            Outcome::Invalid(reason) => format!("invalid module: {reason:?}"),
+            other => outcome_kind(other).replace('_', " "),
+        },
+    }
+}
+
+fn shown(standing: Standing) -> JobStatus {
+    let status = standing.status;
+    JobStatus {
+        job: dugnad_client::JobId(standing.job.0.0),
+        state: match status.state {
+            JobState::Running => dugnad_client::JobState::Running,
+            JobState::Done => dugnad_client::JobState::Done,
+            JobState::Failed => dugnad_client::JobState::Failed,
+            JobState::Cancelled => dugnad_client::JobState::Cancelled,
+        },
+        units: status.units.into(),
+        verified: status.verified.into(),
+        failed: status.failed.into(),
+        running: status.running.into(),
+        queued: status.queued.into(),
+        executions: status.executions.into(),
+        output_digest: standing.output_digest.map(|digest| BlobHash(digest.0)),
+        name: standing.name,
+        work: dugnad_client::WorkId(standing.work.0.0),
+        merge: standing.merge.map(|merge| BlobHash(merge.0)),
+    }
+}
+
+impl Backend for Handle {
+    async fn put_blob(&self, body: BodyReader) -> Result<Stored, Refusal> {
+        let stored = self.assets.blocking(move |store| {
+            let blob = store.put_blob_reader(body)?;
+            Ok(Stored { blob, bytes: store.blob_size(blob)?.unwrap_or_default() })
+        });
+        stored.await.map_err(failed)
+    }
+
+    async fn put_blobs(&self, blobs: Vec<Bytes>) -> Result<Vec<Hash>, Refusal> {
+        self.assets.blocking(move |store| store.put_blobs(&blobs)).await.map_err(failed)
+    }
+
+    async fn blob(&self, blob: Hash) -> Result<Bytes, Refusal> {
+        let bytes =
+            self.assets.blocking(move |store| store.read_blob(blob)).await.map_err(failed)?;
+        bytes.map(Bytes::from).ok_or_else(|| Refusal::NotFound(format!("no blob {blob} here")))
+    }
+
+    async fn submit(&self, submission: Submission) -> Result<Submitted, Refusal> {
+        self.known(submission.module, "module").await?;
+        if let Some(merge) = submission.merge {
+            self.known(merge, "merging module").await?;
+        }
+        let manifest = Manifest {
+            owner: self.keys.peer(),
+            name: submission.name,
+            work: Work {
+                engine: ENGINE.into(),
+                module: submission.module,
+                units: self.units(submission.units).await?,
+                seed: submission.seed,
+                args: submission.args,
+                env: submission.env,
+                limits: submission.limits,
+            },
+            profile: submission.profile,
+            merge: submission.merge,
+            lot_units: LOT_UNITS_DEFAULT,
+            salt: if submission.again {
+                draw().map_err(|error| Refusal::Failed(error.to_string()))?
+            } else {
+                0
+            },
+        };
+        let units = manifest.work.units.count().into();
+        let work = dugnad_client::WorkId(manifest.work.id().0.0);
+        let known = if submission.again { None } else { self.same(&manifest).await? };
+        let job = match known {
+            Some(standing) => standing.job,
+            None => {
+                let bytes =
+                    manifest.encode().map_err(|error| refused(CommandError::Manifest(error)))?;
+                let signature = self.keys.sign(MANIFEST_CONTEXT, &bytes).to_vec();
+                let signed = SignedManifest { bytes, signature };
+                self.ask(|answer| Command::Submit(signed, answer)).await?.map_err(refused)?
+            }
+        };
+        Ok(Submitted { job: dugnad_client::JobId(job.0.0), work, units })
+    }
+
+    async fn jobs(&self) -> Result<Vec<JobStatus>, Refusal> {
+        Ok(self.ask(Command::Jobs).await?.into_iter().map(shown).collect())
+    }
+
+    async fn job(&self, job: JobId) -> Result<JobStatus, Refusal> {
+        self.standing(job).await.map(shown)
+    }
+
+    async fn subscribe(&self, job: JobId) -> Result<watch::Receiver<JobStatus>, Refusal> {
+        let watched = self.ask(|answer| Command::Watch(job, answer)).await?;
+        let mut inner = watched.ok_or_else(|| no_such_job(job))?;
+        let (sender, receiver) = watch::channel(shown(inner.borrow_and_update().clone()));
+        tokio::spawn(async move {
+            while inner.changed().await.is_ok() {
+                let status = shown(inner.borrow_and_update().clone());
+                if sender.send(status).is_err() {
+                    break;
+                }
+            }
+        });
+        Ok(receiver)
+    }
+
+    async fn output(&self, job: JobId, unit: UnitIndex) -> Result<UnitOutput, Refusal> {
+        let verdicts = self.verdicts(job, unit, 1).await?;
+        let absent = || Refusal::NotFound(format!("job {job} has no unit {unit}"));
+        let verdict = verdicts.first().ok_or_else(absent)?;
+        match (verdict, success(verdict)) {
+            (Verdict::Open, _) => Ok(UnitOutput::Open),
+            (_, None) => Ok(UnitOutput::Failed(failure(verdict))),
+            (_, Some(digest)) => {
+                let bytes = self.assets.read(digest, vouchers(verdict)).await.map_err(failed)?;
+                Ok(UnitOutput::Verified(bytes.into()))
+            }
+        }
+    }
+
+    async fn outputs(&self, job: JobId, from: UnitIndex) -> Result<Outputs, Refusal> {
+        self.standing(job).await?;
+        let handle = self.clone();
+        let pages = stream::unfold(Some(from), move |from| {
+            let handle = handle.clone();
+            async move {
+                let from = from?;
+                match handle.page(job, from).await {
+                    Ok((page, more)) => {
+                        let page = page.into_iter().map(Ok).collect();
+                        Some((page, more.then_some(from.saturating_add(PAGE))))
+                    }
+                    Err(refusal) => Some((vec![Err(refusal)], None)),
+                }
+            }
+        });
+        Ok(pages.flat_map(stream::iter).boxed())
+    }
+
+    async fn cancel(&self, job: JobId) -> Result<JobStatus, Refusal> {
+        self.ask(|answer| Command::Cancel(job, answer)).await?.map_err(refused)?;
+        self.standing(job).await.map(shown)
+    }
+
+    async fn peers(&self) -> Result<Vec<PeerStatus>, Refusal> {
+        let connected = self.assets.net.peers().await;
+        let records = self.ask(Command::Records).await?;
+        let known = connected.iter().map(|peer| peer.key);
+        let away = records.iter().map(|(peer, _)| *peer).filter(|peer| *peer != self.keys.peer());
+        let mut keys: Vec<_> = known.chain(away).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let shown = keys.into_iter().map(|key| {
+            let info = connected.iter().find(|peer| peer.key == key);
+            let record = records.iter().find(|(peer, _)| *peer == key);
+            let record = record.map(|(_, record)| *record).unwrap_or_default();
+            PeerStatus {
+                peer: net::peer_id(key),
+                addrs: info.map(|info| info.addrs.clone()).unwrap_or_default(),
+                reputation: f64::from(record.score()) * 2.0 - 1.0,
+                state: match (record.barred(), info) {
+                    (true, _) => PeerState::Barred,
+                    (false, Some(_)) => PeerState::Connected,
+                    (false, None) => PeerState::Away,
+                },
+                agreed: record.agreed,
+                disagreed: record.wrong,
+                silent: record.silent,
+                credit: record.credit_fuel,
+            }
+        });
+        Ok(shown.collect())
+    }
+
+    async fn status(&self) -> Result<NodeStatus, Refusal> {
+        let jobs = self.ask(Command::Jobs).await?.len() as u64;
+        let usage = self.assets.blocking(|store| store.usage()).await.map_err(failed)?;
+        let peers = self.peer_count();
+        let uptime = self.started.elapsed();
+        let lonely = peers == 0 && uptime > LONELY;
+        Ok(NodeStatus {
+            peer: net::peer_id(self.keys.peer()),
+            version: env!("CARGO_PKG_VERSION").into(),
+            engine: ENGINE.into(),
+            ready: true,
+            addresses: self.assets.net.addresses().await,
+            peers,
+            cores: self.cores as u32,
+            units_executed: self.metrics.units_executed.get(),
+            units_verified: self.metrics.units_verified.get(),
+            units_failed: self.metrics.units_failed.get(),
+            fuel: self.metrics.fuel.get(),
+            executions_in_flight: self.metrics.in_flight.get() as u64,
+            jobs,
+            uptime_s: uptime.as_secs(),
+            store_bytes: usage.bytes(),
+            waiting: lonely.then(|| LONELY_SENTENCE.into()),
+        })
+    }
+
+    async fn invite(&self) -> Result<String, Refusal> {
+        let addresses = self.assets.net.addresses().await;
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let invite = Invite {
+            addresses,
+            peer: self.keys.peer(),
+            network_key: self.network_key,
+            expires_unix_s: since.as_secs() + INVITE_S,
+        };
+        invite.encode().map_err(|error| Refusal::Failed(error.to_string()))
+    }
+
+    async fn metrics(&self) -> Result<String, Refusal> {
+        Ok(self.metrics.text() + &self.assets.net.metrics_text())
+    }
+
+    async fn readiness(&self) -> Readiness {
+        match self.commands.is_closed() {
+            true => Readiness::Waiting("the node is stopping".into()),
+            false => Readiness::Ready,
+        }
+    }
+}

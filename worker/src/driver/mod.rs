@@ -1,0 +1,482 @@
+//! The driver: the one loop of a node, the only place that knows every room.
+//!
+//! It owns the mind, feeds it what happens in the rooms, and carries out what it wants done.
+//! Nothing here decides anything; nothing here blocks: slow work is handed to tasks and threads,
+//! which report back as [`Event`]s.
+mod assets;
+mod backend;
+mod collect;
+mod door;
+mod runs;
+mod scribe;
+mod shelf;
+mod status;
+
+pub use backend::Handle;
+pub use runs::Lies;
+
+use crate::{
+    exec::{Executor, RunTag},
+    keys::Identity,
+    net::{Net, NetConfig, NetEvent, Topic},
+    store::{Store, StoreError},
+    telemetry::Metrics,
+};
+use assets::Assets;
+use collect::Collector;
+use coordinator_free_scheduler::{
+    Answer, CommandError, Config, Input, JobId, Millis, Node, Nonce, Notice, Output, Pace, PeerKey,
+    Record, Signature, SignedManifest, UnitIndex, Verdict, Void, wire,
+};
+use futures::future::OptionFuture;
+use runs::Runs;
+use scribe::Scribe;
+use shelf::Shelf;
+use status::{Standing, Watchers};
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// How often figures and watchers are brought up to date.
+const REFRESH: Duration = Duration::from_millis(100);
+/// Events taken in before outputs are carried out again.
+const EVENTS_AT_ONCE: usize = 256;
+/// Network events that wait; the network room holds back when they are many.
+const NET_EVENTS_MAX: usize = 4_096;
+/// Commands that wait; their callers wait then.
+const COMMANDS_MAX: usize = 256;
+
+/// What a node without peers says.
+pub const LONELY_SENTENCE: &str = "no peer found yet; join a grid with `--join INVITE` (a line from \
+    `dugnad invite`), with `--bootstrap MULTIADDR`, or start another node on the same LAN";
+
+/// What a node is made of.
+pub struct Parts {
+    /// Its data directory, opened.
+    pub store: Store,
+    /// Who it is.
+    pub identity: Identity,
+    /// Its place in the network.
+    pub net: NetConfig,
+    /// Units that run at once; 0 only submits and serves.
+    pub cores: usize,
+    /// Whether it lies, for demonstrations and tests.
+    pub lies: Option<Lies>,
+}
+
+/// Why a node cannot start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum DriverError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Net(#[from] crate::net::NetError),
+    #[error(transparent)]
+    Exec(#[from] crate::exec::SetupError),
+    #[error(
+        "the journal holds a record that this version cannot read ({0}); start with the version that wrote it, or with another --data-dir"
+    )]
+    Journal(String),
+    #[error("cannot register metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
+    #[error("cannot start a thread: {0}")]
+    Thread(std::io::Error),
+    #[error("the system gives no random numbers: {0}")]
+    Random(String),
+    #[error("the node stops, because what it does can no longer be written down: {0}")]
+    Fatal(StoreError),
+}
+
+/// What comes back from tasks and threads.
+enum Event {
+    /// Units ended, and their outputs are in the store.
+    Ran(Vec<Finished>),
+    /// The journal is written up to here.
+    Persisted { ticket: u64, signatures: Vec<Signature> },
+    /// Outputs of own jobs were looked for.
+    Collected(collect::Collected),
+    /// The outputs of an ended job, hashed in unit order.
+    Digest(JobId, coordinator_free_scheduler::Hash),
+    /// Nothing can be written any more.
+    Fatal(StoreError),
+}
+
+/// A unit that ended.
+struct Finished {
+    job: JobId,
+    unit: UnitIndex,
+    took_us: u64,
+    end: Result<(Answer, Nonce), Void>,
+    output: Vec<u8>,
+}
+
+/// What the API asks; each carries where the answer goes.
+enum Command {
+    Submit(SignedManifest, oneshot::Sender<Result<JobId, CommandError>>),
+    Cancel(JobId, oneshot::Sender<Result<(), CommandError>>),
+    Jobs(oneshot::Sender<Vec<Standing>>),
+    Job(JobId, oneshot::Sender<Option<Standing>>),
+    Watch(JobId, oneshot::Sender<Option<watch::Receiver<Standing>>>),
+    Verdicts {
+        job: JobId,
+        from: UnitIndex,
+        most: u32,
+        answer: oneshot::Sender<Option<Vec<Verdict>>>,
+    },
+    Records(oneshot::Sender<Vec<(PeerKey, coordinator_free_scheduler::PeerRecord)>>),
+}
+
+/// The peers that are connected now, for those who want bytes from somebody.
+#[derive(Clone, Default)]
+struct Neighbours(Arc<Mutex<BTreeSet<PeerKey>>>);
+
+impl Neighbours {
+    /// `first` if they are not this node's own, then everybody else who is connected.
+    fn sources(&self, me: PeerKey, first: &[PeerKey]) -> Vec<PeerKey> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let others = all.iter().filter(|peer| !first.contains(peer));
+        first.iter().filter(|peer| **peer != me).chain(others).copied().collect()
+    }
+
+    fn set(&self, peer: PeerKey, connected: bool) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match connected {
+            true => all.insert(peer),
+            false => all.remove(&peer),
+        };
+    }
+
+    fn count(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+}
+
+/// The loop's own state.
+pub struct Driver {
+    node: Node,
+    me: PeerKey,
+    started: Instant,
+    net: Net,
+    net_events: mpsc::Receiver<NetEvent>,
+    events: mpsc::UnboundedReceiver<Event>,
+    commands: mpsc::Receiver<Command>,
+    executor: Arc<Executor>,
+    runs: Runs,
+    scribe: Scribe,
+    shelf: Arc<Shelf>,
+    collector: Collector,
+    watchers: Watchers,
+    neighbours: Neighbours,
+    metrics: Arc<Metrics>,
+    gossip_seen: [u64; 2],
+}
+
+impl Driver {
+    /// Opens every room and folds the journal.
+    ///
+    /// # Errors
+    /// A room did not open; nothing is left running.
+    pub async fn start(parts: Parts) -> Result<(Driver, Handle), DriverError> {
+        let Parts { store, identity, net, cores, lies } = parts;
+        let (started, network_key) = (Instant::now(), net.network_key);
+        let keys = Arc::new(identity);
+        let me = keys.peer();
+        let mut node =
+            Node::new(Config { me, incarnation: draw()?, seed: draw()?, pace: Pace::default() });
+        replay(&store, &mut node)?;
+        let metrics = Arc::new(Metrics::new()?);
+        let executor = Arc::new(Executor::new(cores.max(1))?);
+        let shelf = Arc::new(Shelf::new(store.clone(), node.sealed()));
+        let (net_sender, net_events) = mpsc::channel(NET_EVENTS_MAX);
+        let net = Net::start(net, shelf.clone(), net_sender).await?;
+        let (event_sender, events) = mpsc::unbounded_channel();
+        let (command_sender, commands) = mpsc::channel(COMMANDS_MAX);
+        let neighbours = Neighbours::default();
+        let assets = Assets::new(store.clone(), net.clone(), neighbours.clone(), me);
+        let scribe = Scribe::start(store.clone(), keys.clone(), event_sender.clone())
+            .map_err(DriverError::Thread)?;
+        let runs =
+            Runs::new(&assets, executor.clone(), scribe.clone(), keys.clone(), shelf.clone(), lies);
+        let collector = Collector::new(assets.clone(), event_sender, me);
+        // In this order: what the mind wants done before it resumes is what it wanted long ago.
+        node.resume(Millis(0));
+        node.handle(Millis(0), Input::Slots(cores));
+        let handle =
+            Handle::new(command_sender, assets, keys, metrics.clone(), cores, started, network_key);
+        let driver = Driver {
+            node,
+            me,
+            started,
+            net,
+            net_events,
+            events,
+            commands,
+            executor,
+            runs,
+            scribe,
+            shelf,
+            collector,
+            watchers: Watchers::default(),
+            neighbours,
+            metrics,
+            gossip_seen: [0; 2],
+        };
+        Ok((driver, handle))
+    }
+
+    /// Runs until `stop`, then says goodbye. What was committed is on disk at any moment.
+    ///
+    /// # Errors
+    /// The journal can no longer be written.
+    pub async fn run(mut self, stop: impl Future<Output = ()>) -> Result<(), DriverError> {
+        self.collector.resume(&self.node);
+        self.carry_out();
+        let mut refresh = tokio::time::interval(REFRESH);
+        refresh.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut stop = std::pin::pin!(stop);
+        let mut ended = Ok(());
+        while ended.is_ok() {
+            let deadline = self.node.next_deadline().map(|at| {
+                let at = self.started + Duration::from_millis(at.0);
+                tokio::time::sleep_until(at.into())
+            });
+            tokio::select! {
+                Some(event) = self.net_events.recv() => self.on_net(event),
+                Some(event) = self.events.recv() => ended = self.on_event(event),
+                Some(command) = self.commands.recv() => self.on_command(command),
+                Some(()) = OptionFuture::from(deadline) => {
+                    self.node.handle(self.now(), Input::Tick);
+                }
+                _ = refresh.tick() => self.refresh(),
+                () = &mut stop => break,
+            }
+            ended = ended.and_then(|()| self.take_waiting());
+            self.carry_out();
+        }
+        self.executor.interrupt_all();
+        self.net.stop().await;
+        ended
+    }
+
+    fn now(&self) -> Millis {
+        Millis(self.started.elapsed().as_millis() as u64)
+    }
+
+    /// Takes in what waits already, so that outputs are carried out for many events at once.
+    fn take_waiting(&mut self) -> Result<(), DriverError> {
+        for _ in 0..EVENTS_AT_ONCE {
+            if let Ok(event) = self.events.try_recv() {
+                self.on_event(event)?;
+            } else if let Ok(event) = self.net_events.try_recv() {
+                self.on_net(event);
+            } else {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    // ---- what happens ----------------------------------------------------------------------
+
+    fn on_net(&mut self, event: NetEvent) {
+        let now = self.now();
+        match event {
+            NetEvent::Listening(address) => tracing::info!("reachable at {address}"),
+            NetEvent::Connected(peer) => {
+                self.neighbours.set(peer, true);
+                self.node.handle(now, Input::Connected(peer));
+            }
+            NetEvent::Disconnected(peer) => {
+                self.neighbours.set(peer, false);
+                self.node.handle(now, Input::Disconnected(peer));
+            }
+            NetEvent::Gossip { topic, id, from, bytes } => {
+                let passed = door::gossip(topic, from, &bytes);
+                self.net.accept(id, passed.acceptance());
+                self.admit(now, from, passed);
+            }
+            NetEvent::Message { from, bytes } => {
+                let passed = door::message(from, &bytes);
+                self.admit(now, from, passed);
+            }
+            NetEvent::Lied { from, blob } => {
+                tracing::warn!("{from} served other bytes than {blob}");
+                self.metrics.faults.with_label_values(&["false_blob"]).inc();
+            }
+        }
+    }
+
+    fn admit(&mut self, now: Millis, from: PeerKey, passed: door::Passed) {
+        if passed.refused > 0 {
+            tracing::warn!("{from} sent {} statements that do not hold", passed.refused);
+            self.metrics.faults.with_label_values(&["refused_at_door"]).inc_by(passed.refused);
+        }
+        for input in passed.inputs {
+            if let Input::Batch { batch, .. } = &input {
+                self.metrics.count_statements(&batch.statements);
+            }
+            self.node.handle(now, input);
+        }
+    }
+
+    fn on_event(&mut self, event: Event) -> Result<(), DriverError> {
+        let now = self.now();
+        match event {
+            Event::Ran(finished) => {
+                for Finished { job, unit, took_us, end, .. } in finished {
+                    let counted =
+                        end.as_ref().map(|(answer, _)| (answer.outcome.clone(), answer.fuel));
+                    self.metrics.count_run(&counted.map_err(|void| *void));
+                    self.node.handle(now, Input::Ran { job, unit, took_us, end });
+                }
+            }
+            Event::Persisted { ticket, signatures } => {
+                self.node.handle(now, Input::Persisted { ticket, signatures });
+            }
+            Event::Collected(collected) => self.collector.on_collected(&self.node, collected),
+            Event::Digest(job, digest) => self.collector.on_digest(job, digest),
+            Event::Fatal(error) => return Err(DriverError::Fatal(error)),
+        }
+        Ok(())
+    }
+
+    fn on_command(&mut self, command: Command) {
+        let now = self.now();
+        // A caller that is gone needs no answer.
+        match command {
+            Command::Submit(signed, answer) => drop(answer.send(self.node.submit(now, signed))),
+            Command::Cancel(job, answer) => drop(answer.send(self.node.cancel(now, job))),
+            Command::Jobs(answer) => {
+                let jobs = self.node.jobs().into_iter();
+                drop(answer.send(jobs.map(|job| self.collector.standing(job)).collect()));
+            }
+            Command::Job(job, answer) => {
+                let standing = self.node.job(job).map(|job| self.collector.standing(job));
+                drop(answer.send(standing));
+            }
+            Command::Watch(job, answer) => {
+                let standing = self.node.job(job).map(|job| self.collector.standing(job));
+                drop(answer.send(standing.map(|standing| self.watchers.watch(job, standing))));
+            }
+            Command::Verdicts { job, from, most, answer } => {
+                let verdicts = self.node.job(job).map(|job| {
+                    let units =
+                        from..job.manifest.work.units.count().min(from.saturating_add(most));
+                    units.map(|unit| job.verdict(unit)).collect()
+                });
+                drop(answer.send(verdicts));
+            }
+            Command::Records(answer) => {
+                drop(answer.send(self.node.ledger().records().collect()));
+            }
+        }
+    }
+
+    // ---- what the mind wants done ----------------------------------------------------------
+
+    fn carry_out(&mut self) {
+        while let Some(output) = self.node.poll_output() {
+            match output {
+                Output::Persist { ticket, records } => self.scribe.persist(ticket, records),
+                Output::Announce(signed) => self.net.publish(Topic::Jobs, wire::encode(&signed)),
+                Output::Publish { batch, .. } => {
+                    if let Ok(opened) = batch.open() {
+                        self.metrics.count_statements(&opened.statements);
+                    }
+                    self.net.publish(Topic::Shard(0), wire::encode(&batch));
+                }
+                Output::Send { to, message } => self.net.send(to, wire::encode(&message)),
+                Output::Run { job, units } => match self.node.job(job) {
+                    Some(known) => self.runs.start(job, &known.manifest, units),
+                    None => tracing::error!("asked to run units of the unknown job {job}"),
+                },
+                Output::Stop(job) => self.executor.interrupt(tag_of(job)),
+                Output::Notice(notice) => self.on_notice(notice),
+            }
+        }
+        self.collector.run(&self.node, false);
+    }
+
+    fn on_notice(&mut self, notice: Notice) {
+        match notice {
+            Notice::Verdict { job, unit, verdict } => {
+                self.metrics.count_verdict(&verdict);
+                if self.node.job(job).is_some_and(|known| known.manifest.owner == self.me) {
+                    self.collector.on_verdict(job, unit, &verdict);
+                }
+            }
+            Notice::Disagreed { peer, job, unit } => {
+                self.metrics.units_disputed.inc();
+                tracing::info!("{peer} answered unit {unit} of {job:?} wrongly");
+            }
+            Notice::Barred(peer) => {
+                tracing::warn!("not counting on {peer} any more: wrong answers")
+            }
+            Notice::Ended(job) => {
+                tracing::info!("job {job:?} ended");
+                self.collector.on_ended(job);
+            }
+            Notice::Opened { digests, .. } => self.shelf.unseal(&digests),
+            Notice::Fault { peer, fault } => {
+                tracing::debug!("{peer}: {fault:?}");
+                self.metrics.faults.with_label_values(&["statement"]).inc();
+            }
+        }
+    }
+
+    fn refresh(&mut self) {
+        self.collector.run(&self.node, true);
+        self.watchers.refresh(|job| self.node.job(job).map(|job| self.collector.standing(job)));
+        self.metrics.in_flight.set(self.node.in_flight() as i64);
+        self.metrics.peers.set(self.neighbours.count() as i64);
+        self.metrics.uptime.set(self.started.elapsed().as_secs_f64());
+        let queue = |name, length: usize| {
+            self.metrics.queue_length.with_label_values(&[name]).set(length as i64);
+        };
+        queue("network", self.net_events.len());
+        queue("events", self.events.len());
+        queue("outputs_to_collect", self.collector.pending());
+        let counters = self.net.counters();
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        for (at, (direction, bytes)) in
+            [("in", load(&counters.gossip_bytes_in)), ("out", load(&counters.gossip_bytes_out))]
+                .into_iter()
+                .enumerate()
+        {
+            let fresh = bytes.saturating_sub(self.gossip_seen[at]);
+            self.metrics.gossip_bytes.with_label_values(&[direction]).inc_by(fresh);
+            self.gossip_seen[at] = bytes;
+        }
+    }
+}
+
+/// Runs of one job are interrupted together.
+fn tag_of(job: JobId) -> RunTag {
+    RunTag(job.0.prefix())
+}
+
+fn replay(store: &Store, node: &mut Node) -> Result<(), DriverError> {
+    let mut unreadable = None;
+    store.replay(|_, bytes| {
+        let record = wire::decode::<Record>(&bytes, bytes.len());
+        let folded = match record {
+            Ok(record) => node.replay(Millis(0), record).map_err(|fault| format!("{fault:?}")),
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(error) = folded {
+            unreadable.get_or_insert(error);
+        }
+    })?;
+    unreadable.map_or(Ok(()), |error| Err(DriverError::Journal(error)))
+}
+
+/// A number that nobody can guess.
+fn draw() -> Result<u64, DriverError> {
+    getrandom::u64().map_err(|error| DriverError::Random(error.to_string()))
+}

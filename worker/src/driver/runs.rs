@@ -1,0 +1,188 @@
+//! Running units: their bytes are gathered, the sandbox runs them, the scribe keeps the output.
+use super::{
+    Finished,
+    assets::{AssetError, Assets},
+    scribe::Scribe,
+    shelf::Shelf,
+    tag_of,
+};
+use crate::{
+    exec::{Executor, Ran, Run, random_seed},
+    keys::Identity,
+    store::StoreError,
+};
+use coordinator_free_scheduler::{
+    Answer, Hash, JobId, Manifest, Nonce, Outcome, UnitEntry, UnitIndex, Units, Void,
+};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// How often and by what draw a node gives a wrong answer; for demonstrations and tests.
+#[derive(Clone, Copy, Debug)]
+pub struct Lies {
+    /// Share of units, 0 to 1.
+    pub share: f64,
+    /// Decides which.
+    pub seed: u64,
+}
+
+/// What runs need.
+#[derive(Clone)]
+pub struct Runs {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    assets: Assets,
+    executor: Arc<Executor>,
+    scribe: Scribe,
+    keys: Arc<Identity>,
+    shelf: Arc<Shelf>,
+    lies: Option<Lies>,
+    // One module is enough: jobs run one after another, and the executor keeps compiled ones.
+    module: Mutex<Option<(Hash, Arc<[u8]>)>>,
+}
+
+impl Runs {
+    pub fn new(
+        assets: &Assets,
+        executor: Arc<Executor>,
+        scribe: Scribe,
+        keys: Arc<Identity>,
+        shelf: Arc<Shelf>,
+        lies: Option<Lies>,
+    ) -> Runs {
+        let (assets, module) = (assets.clone(), Mutex::new(None));
+        Runs { shared: Arc::new(Shared { assets, executor, scribe, keys, shelf, lies, module }) }
+    }
+
+    /// Starts units; each ends in the scribe's hands.
+    pub fn start(&self, job: JobId, manifest: &Manifest, units: Vec<UnitIndex>) {
+        let (shared, manifest) = (self.shared.clone(), manifest.clone());
+        tokio::spawn(async move {
+            match shared.prepare(&manifest, &units).await {
+                Ok(prepared) => {
+                    for (unit, run) in units.into_iter().zip(prepared) {
+                        let done = shared.clone();
+                        let report = move |ran| done.finish(job, unit, ran);
+                        shared.executor.spawn(tag_of(job), run, report);
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!("cannot run units of {job:?}: {error}");
+                    // A table that is none is so everywhere; absent bytes may come yet.
+                    let void = match error {
+                        AssetError::Table(_) => Void::Unavailable,
+                        AssetError::Absent(_) | AssetError::Store(_) | AssetError::Stopping => {
+                            Void::Interrupted
+                        }
+                    };
+                    for unit in units {
+                        let (output, end) = (Vec::new(), Err(void));
+                        shared.scribe.finished(Finished { job, unit, took_us: 0, end, output });
+                    }
+                }
+            }
+        });
+    }
+}
+
+impl Shared {
+    async fn prepare(
+        &self,
+        manifest: &Manifest,
+        units: &[UnitIndex],
+    ) -> Result<Vec<Run>, AssetError> {
+        let module = self.module(manifest).await?;
+        let entries = self.assets.entries(manifest, units).await?;
+        let inputs = self.inputs(manifest, units, &entries).await?;
+        let work = &manifest.work;
+        let prepared = units.iter().zip(entries).zip(inputs).map(|((unit, entry), input)| Run {
+            module: module.clone(),
+            module_hash: work.module,
+            input,
+            args: work.args.iter().cloned().chain(entry.args).collect(),
+            env: work.env.clone(),
+            random: random_seed(work.seed, *unit),
+            files: Vec::new(),
+            limits: work.limits,
+        });
+        Ok(prepared.collect())
+    }
+
+    async fn inputs(
+        &self,
+        manifest: &Manifest,
+        units: &[UnitIndex],
+        entries: &[UnitEntry],
+    ) -> Result<Vec<Vec<u8>>, AssetError> {
+        if let Units::Range { .. } = manifest.work.units {
+            return Ok(units.iter().map(|unit| format!("{unit}\n").into_bytes()).collect());
+        }
+        let blobs: Vec<Option<Hash>> = entries.iter().map(|entry| entry.input).collect();
+        let wanted = blobs.iter().flatten().copied().collect();
+        self.assets.gather(wanted, &[manifest.owner]).await?;
+        let read = self.assets.blocking(move |store| {
+            let read = |blob: Option<Hash>| match blob {
+                None => Ok((None, Some(Vec::new()))),
+                Some(blob) => Ok((Some(blob), store.read_blob(blob)?)),
+            };
+            blobs.into_iter().map(read).collect::<Result<Vec<_>, StoreError>>()
+        });
+        let read = read.await?.into_iter();
+        read.map(|(blob, bytes)| bytes.ok_or(AssetError::Absent(blob.unwrap_or_default())))
+            .collect()
+    }
+
+    async fn module(&self, manifest: &Manifest) -> Result<Arc<[u8]>, AssetError> {
+        let wanted = manifest.work.module;
+        let held = || self.module.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, bytes)) = held().as_ref().filter(|(hash, _)| *hash == wanted) {
+            return Ok(bytes.clone());
+        }
+        let bytes: Arc<[u8]> = self.assets.read(wanted, &[manifest.owner]).await?.into();
+        *held() = Some((wanted, bytes.clone()));
+        Ok(bytes)
+    }
+
+    fn finish(&self, job: JobId, unit: UnitIndex, mut ran: Ran) {
+        if self.lies.is_some_and(|lies| lies.about(job, unit)) {
+            lie(&mut ran);
+        }
+        if let Ok(Answer { outcome: Outcome::Exit { digest, .. }, .. }) = &ran.end {
+            self.shelf.seal(std::iter::once(*digest));
+        }
+        let took_us = ran.wall.as_micros() as u64;
+        let end = ran.end.map(|answer| (answer, nonce(&self.keys, job, unit)));
+        self.scribe.finished(Finished { job, unit, took_us, end, output: ran.output });
+    }
+}
+
+impl Lies {
+    fn about(&self, job: JobId, unit: UnitIndex) -> bool {
+        let parts: [&[u8]; 3] = [&self.seed.to_le_bytes(), &job.0.0, &unit.to_le_bytes()];
+        let draw = Hash::derive("dugnad 1 demonstration lie", &parts).prefix();
+        (draw as f64) < self.share * u64::MAX as f64
+    }
+}
+
+/// What hides this node's answer. The same after a restart, so that a unit that is run again is
+/// committed to alike; `0` is the attempt, and there is but one.
+fn nonce(keys: &Identity, job: JobId, unit: UnitIndex) -> Nonce {
+    let mut hasher = blake3::Hasher::new_keyed(keys.commit_secret());
+    hasher.update(&job.0.0).update(&unit.to_le_bytes()).update(&[0]);
+    let mut nonce = Nonce::default();
+    hasher.finalize_xof().fill(&mut nonce);
+    nonce
+}
+
+/// Makes a wrong answer of a right one, output and all.
+fn lie(ran: &mut Ran) {
+    if let Ok(Answer { outcome: Outcome::Exit { digest, bytes, .. }, .. }) = &mut ran.end {
+        match ran.output.first_mut() {
+            Some(byte) => *byte ^= 1,
+            None => ran.output.push(1),
+        }
+        *digest = Hash::of(&ran.output);
+        *bytes = ran.output.len() as u64;
+    }
+}

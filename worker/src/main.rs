@@ -1,0 +1,18 @@
+//! `dugnad`: one binary for the donor, the scientist and the operator.
+//!
+//! The body around `coordinator-free-scheduler`: everything impure, as dull as possible. The rooms
+//! `net`, `exec`, `store` and `api` are crates that do not know each other; `driver` stands in the
+//! middle.
+mod cli;
+mod config;
+mod demo;
+mod driver;
+mod invite;
+mod keys;
+mod telemetry;
+
+use {dugnad_api as api, dugnad_exec as exec, dugnad_net as net, dugnad_store as store};
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}
