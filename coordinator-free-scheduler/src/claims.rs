@@ -44,8 +44,10 @@ impl Claims {
     }
 
     /// Takes note of an author's claim; answers the units that it named before and does not name
-    /// any more. Spans must be sorted; [`spans_of`] makes such.
-    pub fn replace(&mut self, spans: Vec<Span>, claim: Claim) -> Vec<UnitIndex> {
+    /// any more. Spans must be sorted; [`spans_of`] makes such. What was named before and is free
+    /// again by now is bound anew only if `anew`: this node knows that it let go in between, of
+    /// others it must have heard so.
+    pub fn replace(&mut self, spans: Vec<Span>, claim: Claim, anew: bool) -> Vec<UnitIndex> {
         let before = self.latest.insert(claim.author, spans).unwrap_or_default();
         let named = |spans: &[Span], unit: UnitIndex| {
             let at = spans.partition_point(|span| span.units().end <= unit);
@@ -55,7 +57,7 @@ impl Claims {
         let units = |spans: &[Span]| spans.iter().flat_map(|span| span.units()).collect::<Vec<_>>();
         let (mut gone, mut new) = (units(&before), units(now));
         gone.retain(|unit| !named(now, *unit));
-        new.retain(|unit| !named(&before, *unit));
+        new.retain(|unit| anew || !named(&before, *unit));
         gone.retain(|unit| self.retain(*unit, |known| known.author != claim.author));
         new.retain(|unit| self.add(*unit, claim));
         if !new.is_empty() {

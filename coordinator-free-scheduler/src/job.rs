@@ -1,6 +1,7 @@
 //! One job as this node knows it: its manifest, the lots it has looked into, its pace here.
 use crate::{
-    JobId, LotIndex, Manifest, PeerKey, SILENT_MAX, SignedManifest, UnitIndex, Verdict,
+    JobId, LotIndex, Manifest, Millis, Pace, PeerKey, SILENT_MAX, SignedManifest, UnitIndex,
+    Verdict,
     lot::{Lot, Tally},
 };
 use alloc::{boxed::Box, collections::BTreeMap};
@@ -105,9 +106,9 @@ impl Job {
     }
 
     /// Counts on a peer in all lots, or does not if it is `barred` or was silent too often here.
-    pub(crate) fn bar(&mut self, peer: PeerKey, barred: bool) {
+    pub(crate) fn bar(&mut self, peer: PeerKey, barred: bool, now: Millis, pace: &Pace) {
         let barred = barred || self.overdue(peer) >= SILENT_MAX;
-        self.lots.values_mut().for_each(|lot| lot.bar(peer, barred));
+        self.lots.values_mut().for_each(|lot| lot.bar(peer, barred, now, pace));
     }
 
     /// A run took this long.

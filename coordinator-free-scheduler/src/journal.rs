@@ -119,7 +119,7 @@ impl Node {
             self.journal.records.push(answers);
         }
         self.journal.records.push(Record::Own(bytes.clone()));
-        self.on_changes(id, changes);
+        self.on_changes(now, id, changes);
         self.follow_up(id, index);
         if self.jobs.get(&id).is_some_and(crate::Job::cancelled) {
             self.tell_end(id);

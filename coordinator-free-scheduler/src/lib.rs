@@ -13,6 +13,7 @@
 extern crate alloc;
 
 mod board;
+mod check;
 mod claims;
 mod config;
 mod event;

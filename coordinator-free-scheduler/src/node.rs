@@ -261,10 +261,8 @@ impl Node {
             }
             self.units_known += units;
             let Config { me, incarnation, .. } = self.config;
-            let mut fresh = Lot::new(id, &job.manifest, lot, me, incarnation);
-            for peer in self.barred.iter().chain(job.silent()) {
-                fresh.bar(*peer, true);
-            }
+            let barred = self.barred.iter().chain(job.silent()).copied().collect();
+            let fresh = Lot::new(id, &job.manifest, lot, me, incarnation, barred);
             job.lots.insert(lot, fresh);
         }
         job.lots.get_mut(&lot).ok_or(Fault::NoSuchUnit)
@@ -305,20 +303,22 @@ impl Node {
             return;
         }
         let author = batch.author;
-        match self.merge(now, signed.clone(), batch) {
-            Ok(true) => self.record(now, Record::Batch(signed), self.config.pace.record_ms),
-            Ok(false) => {}
+        match self.merge(now, signed, batch) {
+            Ok(logged) => {
+                let pause = self.config.pace.record_ms;
+                logged.into_iter().for_each(|one| self.record(now, Record::Batch(one), pause));
+            }
             Err(fault) => self.fault(author, fault),
         }
     }
 
-    /// Merges a batch; answers whether it was new.
+    /// Merges a batch; answers what of it is to be recorded.
     fn merge(
         &mut self,
         now: Millis,
         signed: SignedBatch,
         batch: Box<Batch>,
-    ) -> Result<bool, Fault> {
+    ) -> Result<Vec<SignedBatch>, Fault> {
         let (id, index, author) = (batch.job, batch.lot, batch.author);
         let pace = self.config.pace;
         let unit_ms = self.jobs.get(&id).and_then(Job::unit_us).unwrap_or(0) / 1_000;
@@ -327,12 +327,12 @@ impl Node {
         for fault in merged.faults {
             self.fault(author, fault);
         }
-        self.on_changes(id, changes);
+        self.on_changes(now, id, changes);
         self.follow_up(id, index);
         if self.jobs.get(&id).is_some_and(Job::cancelled) {
             self.tell_end(id);
         }
-        Ok(merged.news)
+        Ok(merged.logged)
     }
 
     fn fault(&mut self, peer: PeerKey, fault: Fault) {
@@ -340,7 +340,7 @@ impl Node {
     }
 
     /// Carries over to ledger and news what changed on a board.
-    pub(crate) fn on_changes(&mut self, id: JobId, changes: Changes) {
+    pub(crate) fn on_changes(&mut self, now: Millis, id: JobId, changes: Changes) {
         let mut judged = BTreeSet::new();
         for (peer, mark) in changes.withdrawn {
             self.ledger.withdraw(peer, mark);
@@ -353,9 +353,9 @@ impl Node {
                 judged.insert(peer);
             }
         }
-        judged.into_iter().for_each(|peer| self.judge(peer));
+        judged.into_iter().for_each(|peer| self.judge(now, peer));
         for peer in changes.spoke {
-            self.count_silence(id, peer, false);
+            self.count_silence(now, id, peer, false);
         }
         let Some(job) = self.jobs.get(&id) else { return };
         for unit in &changes.verdicts {
@@ -369,7 +369,7 @@ impl Node {
     }
 
     /// Counts on a peer or not, by its record.
-    fn judge(&mut self, peer: PeerKey) {
+    fn judge(&mut self, now: Millis, peer: PeerKey) {
         let barred = self.ledger.record(peer).barred() && peer != self.config.me;
         let news = match barred {
             true => self.barred.insert(peer),
@@ -381,19 +381,26 @@ impl Node {
         if barred {
             self.outputs.push_back(Output::Notice(Notice::Barred(peer)));
         }
-        for job in self.jobs.values_mut() {
-            job.bar(peer, barred);
-        }
+        let jobs: Vec<JobId> = self.jobs.keys().copied().collect();
+        jobs.into_iter().for_each(|id| self.bar(now, id, peer));
+    }
+
+    /// Has a job's lots count on a peer or not; answers of this node may have waited for it.
+    fn bar(&mut self, now: Millis, id: JobId, peer: PeerKey) {
+        let (barred, pace) = (self.barred.contains(&peer), self.config.pace);
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        job.bar(peer, barred, now, &pace);
+        let lots: Vec<LotIndex> = job.lots.keys().copied().collect();
+        lots.into_iter().for_each(|index| self.follow_up(id, index));
     }
 
     /// A peer's opening became overdue, or came after all.
-    fn count_silence(&mut self, id: JobId, peer: PeerKey, overdue: bool) {
+    fn count_silence(&mut self, now: Millis, id: JobId, peer: PeerKey, overdue: bool) {
         self.ledger.silence(peer, overdue);
-        let barred = self.barred.contains(&peer);
         if let Some(job) = self.jobs.get_mut(&id) {
             job.count_silence(peer, overdue);
-            job.bar(peer, barred);
         }
+        self.bar(now, id, peer);
     }
 
     pub(crate) fn tell_end(&mut self, id: JobId) {
@@ -456,10 +463,11 @@ impl Node {
     }
 
     fn expire(&mut self, now: Millis, id: JobId, index: LotIndex) {
+        let pace = self.config.pace;
         let lot = self.jobs.get_mut(&id).and_then(|job| job.lots.get_mut(&index));
-        let silent = lot.map(|lot| lot.expire(now)).unwrap_or_default();
+        let silent = lot.map(|lot| lot.expire(now, &pace)).unwrap_or_default();
         for peer in silent {
-            self.count_silence(id, peer, true);
+            self.count_silence(now, id, peer, true);
         }
         self.follow_up(id, index);
     }

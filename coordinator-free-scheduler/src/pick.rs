@@ -73,7 +73,7 @@ impl Node {
         })
     }
 
-    /// Claims units in the first lot that has open ones; answers whether there was one.
+    /// Claims units in the first lot that has open ones; answers whether it could.
     fn claim_more(&mut self, now: Millis, id: JobId) -> bool {
         let Some(lots) = self.jobs.get(&id).map(|job| job.manifest.lots()) else { return false };
         for index in 0..lots {
@@ -104,8 +104,8 @@ impl Node {
                 fair.min(open / SPAN_SHARE).max(least).min(most as u32)
             }
         };
-        lot.claim(units.max(1), now, &pace, unit_us.unwrap_or(0) / 1_000);
+        let claimed = lot.claim(units.max(1), now, &pace, unit_us.unwrap_or(0) / 1_000);
         self.follow_up(id, index);
-        true
+        claimed
     }
 }

@@ -1,4 +1,12 @@
 //! The mind in virtual time: what must hold of every grid, whatever befalls it.
+//!
+//! Every run ends only when all honest nodes hold the same statements and have decided every unit;
+//! then no honest node may have believed a wrong answer, blamed an honest peer or contradicted
+//! itself, and all must have come to the same verdicts. Invariants are checked on the way.
+mod mischief;
+mod troubles;
+
+use std::time::Duration;
 use tests::{Report, Scenario, World};
 
 /// Runs a scenario to its end and asserts what holds of every grid; the seed is in every failure.
@@ -9,11 +17,52 @@ fn run(scenario: Scenario) -> (World, Report) {
         panic!("seed {seed}: {open}\nfirst violation: {:?}", world.violations.first())
     });
     world.verify().unwrap_or_else(|wrong| panic!("seed {seed}: {wrong}"));
+    assert_eq!(report.wrong_accepted, 0, "seed {seed}: {report:?}");
+    (world, report)
+}
+
+/// The same, where every unit can be verified.
+fn run_to_the_last_unit(scenario: Scenario) -> (World, Report) {
+    let (seed, units) = (scenario.seed, scenario.units * scenario.jobs as u32);
+    let (world, report) = run(scenario);
+    assert_eq!(report.verified, units, "seed {seed}: {report:?}");
     (world, report)
 }
 
 #[test]
-fn four_honest_nodes_verify_everything() {
-    let (_, report) = run(Scenario { units: 200, ..Scenario::default() });
-    assert_eq!(report.verified, 200);
+fn honest_nodes_verify_everything_with_any_quorum() {
+    for quorum in 1..=4 {
+        let scenario = Scenario { units: 200, quorum, peers: 6, ..Scenario::default() };
+        let (_, report) = run_to_the_last_unit(scenario);
+        assert!(report.executions >= u64::from(quorum) * 200, "{report:?}");
+    }
+}
+
+#[test]
+fn same_seed_is_the_same_run_and_another_is_another() {
+    let scenario = |seed| Scenario { peers: 12, units: 150, seed, ..Scenario::default() };
+    let report = |seed| run(scenario(seed)).1;
+    assert_eq!(report(5), report(5));
+    assert_ne!(report(5), report(6));
+}
+
+#[test]
+fn several_jobs_and_lots_run_side_by_side() {
+    let scenario =
+        Scenario { peers: 10, units: 300, lot_units: 64, jobs: 3, ..Scenario::default() };
+    run_to_the_last_unit(scenario);
+}
+
+#[test]
+fn cancelled_job_ends_everywhere_and_only_its_owner_can_end_it() {
+    let mut world = World::new(Scenario { peers: 8, units: 5_000, ..Scenario::default() });
+    world.run_for(Duration::from_secs(20));
+    let job = world.jobs[0];
+    assert!(world.cancel(3, job).is_err(), "peer 3 does not own it");
+    world.cancel(0, job).expect("its owner ends it");
+    let report = world.run().expect("an end");
+    assert!(report.verified < 5_000, "{report:?}");
+    let states = world.honest_nodes().map(|(_, node)| node.status(job).map(|job| job.state));
+    let cancelled = Some(coordinator_free_scheduler::JobState::Cancelled);
+    assert!(states.into_iter().all(|state| state == cancelled));
 }

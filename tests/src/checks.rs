@@ -36,15 +36,21 @@ impl World {
         if let Some(first) = self.violations.first() {
             return Err(format!("{} violations, first: {first}", self.violations.len()));
         }
-        let mut nodes = self.honest_nodes();
-        let Some((_, first)) = nodes.next() else { return Err("nobody is up".into()) };
-        for (peer, node) in nodes {
-            self.same_verdicts(first, peer, node)?;
-        }
+        self.same_verdicts_everywhere()?;
         for (peer, node) in self.honest_nodes() {
             self.honest_unblamed(peer, node)?;
         }
         Ok(())
+    }
+
+    /// Asserts that all honest nodes decided every unit alike.
+    ///
+    /// # Errors
+    /// Where they did not.
+    pub fn same_verdicts_everywhere(&self) -> Result<(), String> {
+        let mut nodes = self.honest_nodes();
+        let Some((_, first)) = nodes.next() else { return Err("nobody is up".into()) };
+        nodes.try_for_each(|(peer, node)| self.same_verdicts(first, peer, node))
     }
 
     fn same_verdicts(&self, first: &Node, peer: usize, node: &Node) -> Result<(), String> {
@@ -73,6 +79,14 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    /// Verdicts that carry a voucher of a kind of attacker, by the first node's ledger.
+    pub fn credit(&self, kind: Kind) -> u64 {
+        let Some((_, first)) = self.honest_nodes().next() else { return 0 };
+        let of_kind = |peer: &usize| self.scenario.kind(*peer).is_some_and(|is| is.0 == kind);
+        let attackers = (0..self.peers.len()).filter(of_kind);
+        attackers.map(|peer| first.ledger().record(self.peers[peer].key).agreed).sum()
     }
 
     /// Attackers of a kind that some honest node has not found wrong, or does not bar.

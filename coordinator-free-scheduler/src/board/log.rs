@@ -34,11 +34,11 @@ pub enum Author {
 #[derive(Debug)]
 pub enum Added {
     /// These follow on, in order.
-    Next(Vec<Batch>),
+    Next(Vec<(SignedBatch, Batch)>),
     /// Known already, or kept until the one before it comes.
     Nothing,
-    /// It proves a fork.
-    Fork,
+    /// These prove a fork.
+    Fork([SignedBatch; 2]),
 }
 
 impl Author {
@@ -64,8 +64,9 @@ impl Author {
             return Ok(Added::Nothing);
         }
         if let Some(rival) = log.rival(sequence, hash, batch.previous) {
-            *self = Author::Forked(Box::new([rival.clone(), signed]));
-            return Ok(Added::Fork);
+            let proof = [rival.clone(), signed];
+            *self = Author::Forked(Box::new(proof.clone()));
+            return Ok(Added::Fork(proof));
         }
         match sequence > log.next() {
             true => log.wait(Waiting { signed, hash, batch }),
@@ -144,12 +145,13 @@ impl Log {
     }
 
     /// Appends a batch and whatever waited for it.
-    fn push(&mut self, new: Waiting) -> Vec<Batch> {
-        self.batches.push((new.signed, new.hash));
-        let mut next = alloc::vec![*new.batch];
-        while let Some(kept) = self.waiting.remove(&self.next()) {
-            self.batches.push((kept.signed, kept.hash));
-            next.push(*kept.batch);
+    fn push(&mut self, new: Waiting) -> Vec<(SignedBatch, Batch)> {
+        let mut next = Vec::new();
+        let mut in_line = Some(new);
+        while let Some(kept) = in_line {
+            self.batches.push((kept.signed.clone(), kept.hash));
+            next.push((kept.signed, *kept.batch));
+            in_line = self.waiting.remove(&self.next());
         }
         next
     }

@@ -40,8 +40,8 @@ pub struct Merged {
     pub claim: Option<(AuthorIndex, Vec<Span>)>,
     /// Bad deeds of the author; what they were part of was left out.
     pub faults: Vec<Fault>,
-    /// Whether anything was learned at all.
-    pub news: bool,
+    /// What of it belongs into a journal, in order: batches that are in their log's line now.
+    pub logged: Vec<SignedBatch>,
 }
 
 impl Board {
@@ -75,6 +75,11 @@ impl Board {
     /// What is known of a unit, if the lot has it.
     pub fn unit(&self, unit: UnitIndex) -> Option<&Unit> {
         self.units.get(unit.checked_sub(self.first)? as usize)
+    }
+
+    /// By which rule its units are decided.
+    pub fn profile(&self) -> Profile {
+        self.profile
     }
 
     /// Whether the owner ended the job.
@@ -129,16 +134,17 @@ impl Board {
         match self.authors[author as usize].1.add(signed, batch)? {
             Added::Nothing => return Ok(merged),
             Added::Next(batches) => {
-                for batch in batches {
+                for (signed, batch) in batches {
                     self.apply(author, batch.statements, &mut merged);
+                    merged.logged.push(signed);
                 }
             }
-            Added::Fork => {
+            Added::Fork(proof) => {
+                merged.logged.extend(proof);
                 merged.faults.push(Fault::ForkedLog(self.key(author)));
                 merged.touched = self.units_of(author);
             }
         }
-        merged.news = true;
         self.digest = None;
         self.decide(&mut merged);
         Ok(merged)

@@ -2,6 +2,7 @@
 //! heard, work in hand, answers not yet open, what it is about to say.
 //!
 //! What it is not: agreed with anybody. Only the board is; the rest is this node's own opinion.
+mod check;
 mod silence;
 mod work;
 
@@ -106,6 +107,7 @@ impl Lot {
         lot: LotIndex,
         me: PeerKey,
         incarnation: u64,
+        barred: BTreeSet<PeerKey>,
     ) -> Lot {
         let range = manifest.lot_range(lot);
         let Profile::Quorum { n, .. } = manifest.profile;
@@ -133,7 +135,7 @@ impl Lot {
             done: BTreeSet::new(),
             answers: BTreeMap::new(),
             restored: Vec::new(),
-            barred: BTreeSet::new(),
+            barred,
             silence: Silence::default(),
             place: Place { incarnation, sequence: 0 },
             previous: Hash::default(),
@@ -230,7 +232,7 @@ impl Lot {
         let lease_ms = pace.lease_ms.saturating_add(4 * units.len() as u64 * unit_ms);
         let ticket = ticket(self.draw, self.board.key(author));
         let claim = Claim { author, heard: now, ticket, ends: now.plus(lease_ms) };
-        let gone = self.claims.replace(spans, claim);
+        let gone = self.claims.replace(spans, claim, author == self.me);
         for unit in units {
             if self.board.unit(unit).is_some_and(|known| known.tried_by(author)) {
                 self.claims.remove(author, unit);
@@ -294,26 +296,26 @@ impl Lot {
         let others = self.claims.on(unit).iter().filter(|claim| claim.author != self.me);
         let awaited = others.filter(|claim| self.counts(claim.author, unit)).count() > 0;
         let at = now.plus(if awaited { pace.gather_ms } else { pace.opening_ms });
-        if self.answers.contains_key(&unit) && self.cites(unit).is_some() {
-            if let Some((answer, nonce)) = self.answers.remove(&unit) {
-                self.outbox.open(unit, answer, nonce, at);
-            }
-        } else {
+        let may = |(answer, _): &(Answer, Nonce)| self.cites(unit, answer).is_some();
+        if !self.answers.get(&unit).is_some_and(may) {
             self.outbox.hasten(unit, at);
+        } else if let Some((answer, nonce)) = self.answers.remove(&unit) {
+            self.outbox.open(unit, answer, nonce, at);
         }
     }
 
     /// What an opening of this node's would cite, if it may be opened.
-    fn cites(&self, unit: UnitIndex) -> Option<Vec<Hash>> {
+    fn cites(&self, unit: UnitIndex, answer: &Answer) -> Option<Vec<Hash>> {
         let counts = |author| self.counts(author, unit);
-        quorum::may_open(self.board.unit(unit)?, self.me, self.quorum, counts)
+        let known = self.board.unit(unit)?;
+        quorum::may_open(known, self.me, self.quorum, Some(answer), counts)
     }
 
     /// The openings that are due. An answer whose partners are not counted on any more waits again.
     fn due_openings(&mut self, now: Millis) -> Vec<Opening> {
         let mut openings = Vec::new();
         for (unit, answer, nonce) in self.outbox.take_ready(now) {
-            match self.cites(unit) {
+            match self.cites(unit, &answer) {
                 Some(cites) => openings.push(Opening { unit, answer, nonce, cites }),
                 None => drop(self.answers.insert(unit, (answer, nonce))),
             }
@@ -346,21 +348,25 @@ impl Lot {
     }
 
     /// Ends leases and marks silence; answers the peers whose silence began, once for each unit.
-    pub fn expire(&mut self, now: Millis) -> Vec<PeerKey> {
-        for unit in self.claims.expire(now) {
-            self.refresh(unit);
+    pub fn expire(&mut self, now: Millis, pace: &Pace) -> Vec<PeerKey> {
+        let freed = self.claims.expire(now);
+        if freed.iter().any(|unit| self.queue.contains(unit) || self.in_hands(*unit)) {
+            self.claim_again(now, pace);
         }
-        self.mark_silence(now)
+        freed.into_iter().for_each(|unit| self.refresh(unit));
+        self.mark_silence(now, pace)
     }
 
     /// Counts on a peer here, or no longer; it need not have been heard of yet.
-    pub fn bar(&mut self, peer: PeerKey, barred: bool) {
+    pub fn bar(&mut self, peer: PeerKey, barred: bool, now: Millis, pace: &Pace) {
         let changed = match barred {
             true => self.barred.insert(peer),
             false => self.barred.remove(&peer),
         };
         if changed && self.board.knows(peer) {
             self.refresh_all();
+            let sealed: Vec<UnitIndex> = self.answers.keys().copied().collect();
+            sealed.into_iter().for_each(|unit| self.open_own(unit, now, pace));
         }
     }
 

@@ -62,11 +62,11 @@ impl Lot {
     fn owes_opening(&self, unit: UnitIndex, known: &Unit, author: AuthorIndex) -> bool {
         let counts = |other| self.counts(other, unit);
         known.standing.decision == Decision::Open
-            && quorum::may_open(known, author, self.quorum, counts).is_some()
+            && quorum::may_open(known, author, self.quorum, None, counts).is_some()
     }
 
     /// Marks the openings that are overdue now; answers their authors, once for each opening.
-    pub(super) fn mark_silence(&mut self, now: Millis) -> Vec<PeerKey> {
+    pub(super) fn mark_silence(&mut self, now: Millis, pace: &Pace) -> Vec<PeerKey> {
         let mut silent = Vec::new();
         while let Some((unit, author)) = self.silence.pop_due(now) {
             let known = self.board.unit(unit);
@@ -74,6 +74,7 @@ impl Lot {
             if owes && !self.silence.holds(author, unit) {
                 self.silence.overdue.entry(unit).or_default().push(author);
                 silent.push(self.board.key(author));
+                self.open_own(unit, now, pace);
                 self.refresh(unit);
             }
         }

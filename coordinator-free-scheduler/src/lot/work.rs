@@ -4,7 +4,8 @@
 //! what it knows; [`Lot::refresh`] keeps it so after every change to a unit.
 use super::Lot;
 use crate::{
-    Answer, BLOCK_UNITS, Commit, Decision, Hash, Millis, Nonce, Pace, PeerKey, UnitIndex, Void,
+    Answer, BLOCK_UNITS, CLAIMS_MAX, Commit, Decision, Hash, Millis, Nonce, Pace, PeerKey,
+    UnitIndex, Void,
     claims::{Claim, spans_of},
     verify::quorum,
 };
@@ -42,7 +43,8 @@ impl Lot {
 
     /// Whether this node may claim a unit; what `open` is to hold.
     pub(crate) fn is_open(&self, unit: UnitIndex) -> bool {
-        self.wanted(unit, None) && !self.in_hands(unit) && self.own_claim(unit).is_none()
+        let room = self.claims.on(unit).len() < CLAIMS_MAX;
+        room && self.wanted(unit, None) && !self.in_hands(unit) && self.own_claim(unit).is_none()
     }
 
     fn own_claim(&self, unit: UnitIndex) -> Option<&Claim> {
@@ -50,7 +52,7 @@ impl Lot {
     }
 
     /// Whether this node runs a unit, or has run it and not said so yet.
-    fn in_hands(&self, unit: UnitIndex) -> bool {
+    pub(super) fn in_hands(&self, unit: UnitIndex) -> bool {
         self.running.contains(&unit) || self.done.contains(&unit)
     }
 
@@ -88,7 +90,8 @@ impl Lot {
 
     /// Claims up to `most` open units, block by block in this node's own order, each from its own
     /// place in a block on: where few units are left, peers begin at different ones.
-    pub fn claim(&mut self, most: u32, now: Millis, pace: &Pace, unit_ms: u64) {
+    /// Answers whether it could.
+    pub fn claim(&mut self, most: u32, now: Millis, pace: &Pace, unit_ms: u64) -> bool {
         let mut units: Vec<UnitIndex> = Vec::new();
         for block in self.order.iter().filter(|block| self.blocks[**block as usize] > 0) {
             let open = self.block_from_offset(*block).filter(|unit| self.open[self.at(*unit)]);
@@ -98,18 +101,29 @@ impl Lot {
             }
         }
         if units.is_empty() {
-            return;
+            return false;
         }
-        self.queue.extend(&units);
         let mut held = self.held();
-        held.extend(units);
+        held.extend(&units);
         held.sort_unstable();
         self.hear_claim(self.me, spans_of(&held), now, pace, unit_ms);
+        units.retain(|unit| self.own_claim(*unit).is_some());
+        self.queue.extend(&units);
+        self.outbox.claim(now);
+        !units.is_empty()
+    }
+
+    /// Some of this node's leases have ended: it claims what is left, so that it can claim the
+    /// others anew like anybody.
+    pub(super) fn claim_again(&mut self, now: Millis, pace: &Pace) {
+        let held = self.held();
+        self.queue.retain(|unit| held.binary_search(unit).is_ok());
+        self.hear_claim(self.me, spans_of(&held), now, pace, 0);
         self.outbox.claim(now);
     }
 
     /// Units that this node holds a lease on and has not committed to yet, sorted: what it claims.
-    /// Those it has run are among them, so that others wait for its commit before they open.
+    /// Those it has run are among them: others wait for its commit before they open.
     pub(super) fn held(&self) -> Vec<UnitIndex> {
         let hands = self.queue.iter().chain(&self.running).chain(&self.done).copied();
         let mut held: Vec<UnitIndex> =

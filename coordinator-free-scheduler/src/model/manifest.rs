@@ -69,7 +69,7 @@ pub enum Profile {
     Quorum {
         /// Equal answers wanted, 1 to [`QUORUM_MAX`].
         n: u8,
-        /// Opened answers after which a unit without a quorum has failed.
+        /// Opened answers, equal ones counted once, after which a unit without a quorum has failed.
         max_executions: u8,
     },
 }

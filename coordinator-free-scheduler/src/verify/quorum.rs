@@ -7,20 +7,18 @@
 //!
 //! What it is not: a defence against colluders, who may agree on a wrong answer beforehand.
 use crate::{
-    CITES_MAX, FailReason, Hash, Profile, VOID_PEERS_MAX, Void,
+    Answer, CITES_MAX, FailReason, Hash, Profile, VOID_PEERS_MAX, Void,
     board::unit::{AuthorIndex, Decision, Unit, Voucher},
 };
 use alloc::{vec, vec::Vec};
 
-/// Vouchers for one answer that are searched for a quorum; those of the least commits, beyond it.
-const GROUP_MAX: usize = 24;
-
 /// What a unit has come to. `counts` leaves out authors who keep two logs; nothing local may.
 pub fn decide(unit: &Unit, profile: Profile, counts: impl Fn(AuthorIndex) -> bool) -> Decision {
     let Profile::Quorum { n, max_executions } = profile;
-    let live = || unit.vouchers.iter().filter(|v| v.live().is_some() && counts(v.author));
-    if live().count() >= n as usize {
-        let groups = groups(live());
+    let live = unit.vouchers.iter().filter(|v| v.live().is_some() && counts(v.author));
+    let groups = groups(live);
+    let largest = groups.iter().map(Vec::len).max().unwrap_or_default();
+    if largest >= n as usize {
         let mut quorums = groups.iter().filter_map(|group| quorum(group, n as usize));
         match (quorums.next(), quorums.next()) {
             (Some(_), Some(_)) => return Decision::Failed(FailReason::TwoQuorums),
@@ -31,14 +29,15 @@ pub fn decide(unit: &Unit, profile: Profile, counts: impl Fn(AuthorIndex) -> boo
     if let Some(void) = voided(unit, &counts) {
         return Decision::Failed(FailReason::Void(void));
     }
+    // Equal answers that crossed on the way cost an execution each, and are no disagreement.
     let opened = unit.vouchers.iter().filter(|v| !v.opening.is_nothing() && counts(v.author));
-    match opened.count() >= max_executions as usize {
+    match opened.count() - largest.saturating_sub(1) >= max_executions as usize {
         true => Decision::Failed(FailReason::NoAgreement),
         false => Decision::Open,
     }
 }
 
-/// Live vouchers by equal answer; each group in the order of its commits, the same everywhere.
+/// Live vouchers by equal answer; each group in the order of its commits.
 fn groups<'a>(live: impl Iterator<Item = &'a Voucher>) -> Vec<Vec<&'a Voucher>> {
     let mut groups: Vec<Vec<&Voucher>> = Vec::new();
     for voucher in live {
@@ -49,23 +48,42 @@ fn groups<'a>(live: impl Iterator<Item = &'a Voucher>) -> Vec<Vec<&'a Voucher>> 
     }
     for group in &mut groups {
         group.sort_unstable_by_key(|voucher| voucher.commit.one());
-        group.truncate(GROUP_MAX);
     }
     groups
 }
 
 /// All members of the group that stand in some clique of n under mutual citation.
 fn quorum(group: &[&Voucher], n: usize) -> Option<Vec<AuthorIndex>> {
-    let members: Vec<AuthorIndex> = group
-        .iter()
-        .filter(|voucher| clique(group, &mut vec![**voucher], 0, n, &Voucher::mutual))
-        .map(|voucher| voucher.author)
-        .collect();
+    let stands = |voucher: &&&Voucher| stands_in_clique(voucher, group, n, &Voucher::mutual);
+    let members: Vec<AuthorIndex> = group.iter().filter(stands).map(|v| v.author).collect();
     (!members.is_empty()).then_some(members)
 }
 
-/// Whether `chosen` can be completed to n of which each two are joined. n ≤ 8 and the group is
-/// bounded.
+/// Whether some n of the group, this opened voucher among them, are joined each to each. It is
+/// joined to nobody whom it does not cite, so the search is small however many vouchers there are:
+/// n ≤ 8 among at most 8 cited. `group` is in the order of its commits.
+fn stands_in_clique(
+    voucher: &Voucher,
+    group: &[&Voucher],
+    n: usize,
+    joined: &impl Fn(&Voucher, &Voucher) -> bool,
+) -> bool {
+    let of_commit = |commit| {
+        let first = group.partition_point(|other| other.commit.one() < Some(commit));
+        let same = |other: &&&Voucher| other.commit.one() == Some(commit);
+        group[first..].iter().take_while(same)
+    };
+    let near: Vec<&Voucher> = voucher
+        .cites
+        .iter()
+        .flat_map(of_commit)
+        .filter(|other| other.author != voucher.author && joined(voucher, other))
+        .copied()
+        .collect();
+    clique(&near, &mut Vec::new(), 0, n - 1, joined)
+}
+
+/// Whether `chosen` can be completed to n of which each two are joined.
 fn clique<'a>(
     group: &[&'a Voucher],
     chosen: &mut Vec<&'a Voucher>,
@@ -77,8 +95,7 @@ fn clique<'a>(
         return true;
     }
     for (at, voucher) in group.iter().enumerate().skip(from) {
-        let joins = |member: &&Voucher| member.author != voucher.author && joined(member, voucher);
-        if chosen.iter().all(joins) {
+        if chosen.iter().all(|member| joined(member, voucher)) {
             chosen.push(voucher);
             if clique(group, chosen, at + 1, n, joined) {
                 return true;
@@ -111,8 +128,10 @@ pub fn needed(unit: &Unit, n: u8, counts: impl Fn(AuthorIndex) -> bool) -> usize
     }
     if fresh + live >= n {
         let useful = |voucher: &&Voucher| voucher.unopened().is_some() || voucher.live().is_some();
-        let group: Vec<&Voucher> = counted().filter(useful).take(GROUP_MAX).collect();
-        if clique(&group, &mut Vec::new(), 0, n, &may_agree) {
+        let mut group: Vec<&Voucher> = counted().filter(useful).collect();
+        group.sort_unstable_by_key(|voucher| voucher.commit.one());
+        let mut opened = group.iter().filter(|voucher| voucher.live().is_some());
+        if opened.any(|voucher| stands_in_clique(voucher, &group, n, &may_agree)) {
             return 0;
         }
     }
@@ -133,25 +152,51 @@ fn may_agree(one: &Voucher, other: &Voucher) -> bool {
 }
 
 /// The commits that an author's opening shall cite, once it may open: it holds n distinct authors'
-/// commits, its own among them, that were made before anybody's answer could be copied.
+/// commits, its own among them, and either an opening calls it by citing its commit, or its commit
+/// is the least of those still sealed. So openings come one after the other, each calling whom it
+/// cites, and of a chain of crossing openings the last two always cite each other; were each to
+/// open at the first commit it hears of, none might cite back.
+///
+/// Of a verified unit there is nothing left to copy: an answer still sealed is opened, cites nobody
+/// and changes nothing, but tells what its author is worth.
+///
+/// `answer` is the author's own, if known. A commit that an equal opening does not cite may be a
+/// copy of that opening, and is cited only where there is nobody else.
 pub fn may_open(
     unit: &Unit,
     me: AuthorIndex,
     n: u8,
+    answer: Option<&Answer>,
     counts: impl Fn(AuthorIndex) -> bool,
 ) -> Option<Vec<Hash>> {
     let mine = unit.voucher(me)?.unopened()?;
-    let mut cited: Vec<(bool, Hash)> = unit
-        .vouchers
-        .iter()
-        .filter(|voucher| voucher.author != me && counts(voucher.author))
-        .filter(|voucher| voucher.opening.is_nothing() || voucher.cites(mine))
-        .filter_map(|voucher| Some((!voucher.cites(mine), *voucher.commit.one()?)))
-        .collect();
-    if cited.len() + 1 < n as usize {
+    if matches!(unit.standing.decision, Decision::Verified(_)) {
+        return Some(Vec::new());
+    }
+    let others = || unit.vouchers.iter().filter(|v| v.author != me && counts(v.author));
+    let sealed: Vec<&Hash> = others().filter_map(Voucher::unopened).collect();
+    let callers: Vec<&Voucher> = others().filter(|v| v.live().is_some() && v.cites(mine)).collect();
+    let called: Vec<&Hash> = callers.iter().filter_map(|caller| caller.commit.one()).collect();
+    let wanted = (n as usize).saturating_sub(1);
+    let may = match callers.is_empty() {
+        true => sealed.len() >= wanted && sealed.iter().all(|commit| mine < *commit),
+        false => {
+            let with_me = |commit: &&&Hash| callers.iter().any(|caller| caller.cites(commit));
+            called.len() + sealed.iter().filter(with_me).count() >= wanted
+        }
+    };
+    if !may {
         return None;
     }
-    cited.sort_unstable();
-    cited.truncate(CITES_MAX);
-    Some(cited.into_iter().map(|(_, commit)| commit).collect())
+    let equal: Vec<&Voucher> =
+        callers.iter().copied().filter(|v| answer.is_some() && v.live() == answer).collect();
+    let (mut cites, copies): (Vec<&Hash>, Vec<&Hash>) =
+        sealed.into_iter().partition(|commit| equal.iter().all(|voucher| voucher.cites(commit)));
+    cites.sort_unstable();
+    let mut cites: Vec<Hash> = called.into_iter().chain(cites).copied().collect();
+    if cites.len() < wanted {
+        cites.extend(copies);
+    }
+    cites.truncate(CITES_MAX);
+    Some(cites)
 }

@@ -200,6 +200,9 @@ impl World {
     // ---- rogues ----------------------------------------------------------------------------
 
     pub(super) fn act(&mut self, peer: usize) {
+        if self.rogues_rest {
+            return;
+        }
         let keys: Vec<PeerKey> = self.peers.iter().map(|peer| peer.key).collect();
         if let Mind::Rogue(rogue) = &mut self.peers[peer].mind {
             let harms = rogue.act(&keys);

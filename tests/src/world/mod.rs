@@ -16,6 +16,7 @@ use coordinator_free_scheduler::{
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BinaryHeap, HashMap},
+    time::Duration,
 };
 
 /// A simulated grid.
@@ -37,6 +38,8 @@ pub struct World {
     by_key: BTreeMap<PeerKey, usize>,
     groups: usize,
     said: Said,
+    /// Set when all is decided: who publishes for ever would keep nodes from agreeing for ever.
+    rogues_rest: bool,
 }
 
 /// One peer.
@@ -140,6 +143,7 @@ impl World {
             by_key,
             groups: 1,
             said: Said::default(),
+            rogues_rest: false,
             scenario,
         };
         world.befriend();
@@ -241,6 +245,7 @@ impl World {
         for second in 1..=most {
             self.run_until(second * SECOND_US);
             if self.planned_s() <= second && self.ended() {
+                self.rogues_rest = true;
                 if self.report.settled_ms == 0 {
                     self.report.settled_ms = second * 1_000;
                 }
@@ -264,8 +269,13 @@ impl World {
         self.report.clone()
     }
 
+    /// Runs on for a while.
+    pub fn run_for(&mut self, time: Duration) {
+        self.run_until(self.now_us + time.as_micros() as u64);
+    }
+
     /// Runs up to a moment.
-    pub fn run_until(&mut self, end_us: u64) {
+    fn run_until(&mut self, end_us: u64) {
         while self.events.peek().is_some_and(|Reverse(event)| event.at_us <= end_us) {
             let Some(Reverse(event)) = self.events.pop() else { break };
             self.now_us = event.at_us;
@@ -317,7 +327,8 @@ impl World {
 
     // ---- peers -----------------------------------------------------------------------------
 
-    fn start(&mut self, peer: usize) {
+    /// Starts a peer that is down, on what its disk holds.
+    pub fn start(&mut self, peer: usize) {
         let (seed, now, slots) = (self.scenario.seed, self.now(), self.scenario.slots);
         let one = &mut self.peers[peer];
         if !matches!(one.mind, Mind::Down) {
@@ -399,7 +410,12 @@ impl World {
         }
     }
 
-    fn check(&mut self, _peer: usize) {}
+    fn check(&mut self, peer: usize) {
+        if let Some(Err(broken)) = self.node(peer).map(Node::check) {
+            let now = self.now();
+            self.violations.push(format!("{now:?}: peer {peer} breaks an invariant: {broken}"));
+        }
+    }
 }
 
 impl Peer {
