@@ -1,0 +1,186 @@
+//! The bytes that peers, stores and hashes rest on, frozen. Whoever changes one of them has made
+//! another protocol, and says so in its names (`/dugnad/…/1`, `dugnad 1 …`).
+use coordinator_free_scheduler::{
+    Answer, Commit, Hash, Head, InvalidReason, JobId, Manifest, Message, Opening, Outcome, PeerKey,
+    Place, Profile, Query, Record, RunLimits, Signature, SignedBatch, SignedManifest, Span,
+    Statement, TableDirectory, TablePage, TrapClass, UnitEntry, Units, Void, Work, commitment,
+    statement::{Batch, batch_hash},
+    wire,
+};
+use std::fmt::Write as _;
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn hash(byte: u8) -> Hash {
+    Hash([byte; 32])
+}
+
+fn answer(outcome: Outcome) -> Answer {
+    Answer { outcome, fuel: 300 }
+}
+
+fn exit() -> Answer {
+    answer(Outcome::Exit { code: 0, digest: hash(1), bytes: 5 })
+}
+
+fn work(units: Units) -> Work {
+    Work {
+        engine: "dugnad-1".into(),
+        module: hash(2),
+        units,
+        seed: 7,
+        args: vec!["--n".into(), "3".into()],
+        env: vec![("KEY".into(), "value".into())],
+        limits: RunLimits::default(),
+    }
+}
+
+fn manifest(units: Units) -> Manifest {
+    Manifest {
+        owner: PeerKey([3; 32]),
+        name: "golden".into(),
+        work: work(units),
+        profile: Profile::quorum(2),
+        merge: Some(hash(4)),
+        lot_units: 16_384,
+        salt: 9,
+    }
+}
+
+fn batch(statement: Statement) -> Batch {
+    let place = Place { incarnation: 11, sequence: 2 };
+    let (job, author) = (JobId(hash(5)), PeerKey([6; 32]));
+    Batch { job, lot: 1, author, place, previous: hash(7), statements: vec![statement] }
+}
+
+fn signed(statement: Statement) -> SignedBatch {
+    let signature = Signature([8; 64]);
+    SignedBatch { bytes: wire::encode(&batch(statement)).into(), signature }
+}
+
+/// One line a value: its name and its bytes.
+#[derive(Default)]
+struct Lines(String);
+
+impl Lines {
+    fn add(&mut self, name: &str, bytes: &[u8]) {
+        let _ = writeln!(self.0, "{name} = {}", hex(bytes));
+    }
+
+    fn answers(&mut self) {
+        let outcomes = [
+            ("exit", exit().outcome),
+            ("exit 3", Outcome::Exit { code: 3, digest: hash(9), bytes: 1 << 20 }),
+            ("trap unreachable", Outcome::Trap(TrapClass::Unreachable)),
+            ("trap other", Outcome::Trap(TrapClass::Other)),
+            ("out of fuel", Outcome::OutOfFuel),
+            ("output too large", Outcome::OutputTooLarge),
+            ("malformed", Outcome::Invalid(InvalidReason::Malformed)),
+            ("forbidden", Outcome::Invalid(InvalidReason::ForbiddenImport("a.b".into()))),
+            ("no entry point", Outcome::Invalid(InvalidReason::NoEntryPoint)),
+            ("too large", Outcome::Invalid(InvalidReason::TooLarge)),
+        ];
+        for (name, outcome) in outcomes {
+            self.add(&format!("answer, {name}"), &wire::encode(&answer(outcome)));
+        }
+        let (job, author) = (JobId(hash(5)), PeerKey([6; 32]));
+        self.add("commitment", &commitment(job, 70_000, author, &exit(), &[10; 16]).0);
+    }
+
+    fn manifests(&mut self) {
+        let table = Units::Table { count: 300, directory: hash(12) };
+        for (name, units) in [("range", Units::Range { count: 300 }), ("table", table)] {
+            let manifest = manifest(units);
+            let bytes = manifest.encode().expect("within the limits");
+            self.add(&format!("manifest, {name}"), &bytes);
+            self.add(&format!("work id, {name}"), &manifest.work.id().0.0);
+            let signed = SignedManifest { bytes, signature: vec![8; 64] };
+            self.add(&format!("job id, {name}"), &signed.id().0.0);
+        }
+        let entry = UnitEntry {
+            args: vec!["x".into()],
+            input: Some(hash(13)),
+            cost_hint: 500,
+            checkers_min: 2,
+        };
+        let page = TablePage { units: vec![entry, UnitEntry::default()] };
+        self.add("unit table, page", &wire::encode(&page));
+        let directory = TableDirectory { pages: vec![hash(14), hash(15)] };
+        self.add("unit table, directory", &wire::encode(&directory));
+    }
+
+    fn statements(&mut self) {
+        let (unit, nonce, cites) = (70_000, [10; 16], vec![hash(16), hash(17)]);
+        let statements = [
+            ("claim", Statement::Claim(vec![Span { first: 200, count: 64 }])),
+            ("commits", Statement::Commits(vec![Commit { unit, hash: hash(18) }])),
+            ("openings", Statement::Openings(vec![Opening { unit, answer: exit(), nonce, cites }])),
+            ("voids", Statement::Voids(vec![(1, Void::HostMemory), (2, Void::Engine)])),
+            ("cancel", Statement::Cancel),
+        ];
+        for (name, statement) in statements {
+            self.add(&format!("batch, {name}"), &wire::encode(&batch(statement)));
+        }
+        let last = signed(Statement::Cancel);
+        self.add("batch hash", &batch_hash(&last.bytes).0);
+        self.add("signed batch", &wire::encode(&last));
+    }
+
+    fn messages(&mut self) {
+        let job = JobId(hash(5));
+        let head = Head { author: PeerKey([6; 32]), incarnation: 11, next: 3, tip: hash(19) };
+        let heads = Query::Heads {
+            job,
+            lot: 1,
+            heads: vec![head],
+            forked: vec![PeerKey([20; 32])],
+            reply: true,
+        };
+        let signed_manifest = SignedManifest { bytes: vec![1, 2], signature: vec![3] };
+        let messages = [
+            ("digest", Message::Query(Query::Digest(vec![(job, 1, hash(21))]))),
+            ("want", Message::Query(Query::Want(vec![job]))),
+            ("heads", Message::Query(heads)),
+            ("manifests", Message::Manifests(vec![signed_manifest.clone()])),
+            ("batches", Message::Batches(vec![signed(Statement::Cancel)])),
+        ];
+        for (name, message) in messages {
+            self.add(&format!("message, {name}"), &wire::encode(&message));
+        }
+        let records = [
+            ("manifest", Record::Manifest(signed_manifest)),
+            ("batch", Record::Batch(signed(Statement::Cancel))),
+            ("answers", Record::Answers { job, answers: vec![(4, exit(), [10; 16])] }),
+        ];
+        for (name, record) in records {
+            self.add(&format!("record, {name}"), &wire::encode(&record));
+        }
+    }
+}
+
+#[test]
+fn bytes_are_the_frozen_ones() {
+    let mut lines = Lines::default();
+    lines.answers();
+    lines.manifests();
+    lines.statements();
+    lines.messages();
+    let frozen = include_str!("wire.txt");
+    for (line, known) in lines.0.lines().zip(frozen.lines()) {
+        assert_eq!(line, known, "\nall as they are now:\n{}", lines.0);
+    }
+    assert_eq!(lines.0.lines().count(), frozen.lines().count(), "\n{}", lines.0);
+}
+
+#[test]
+fn contexts_of_signatures_are_the_frozen_ones() {
+    use coordinator_free_scheduler::{BATCH_CONTEXT, ENGINE, MANIFEST_CONTEXT};
+    assert_eq!(BATCH_CONTEXT, b"dugnad 1 batch\0");
+    assert_eq!(MANIFEST_CONTEXT, b"dugnad 1 manifest\0");
+    assert_eq!(ENGINE, "dugnad-1");
+}

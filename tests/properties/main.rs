@@ -1,0 +1,163 @@
+//! Laws that hold for whatever peers may say, in whatever order it comes.
+//!
+//! Stories are drawn at random: some authors keep to the rules, some fork, equivocate, cite what
+//! never was or speak of units that do not exist. Nodes listen; they do not work.
+mod story;
+
+use coordinator_free_scheduler::{
+    Config, Input, JobId, Message, Millis, Node, Notice, Output, Pace, Query, SignedBatch,
+    SignedManifest, Verdict, wire,
+};
+use proptest::{collection::vec, prelude::*, sample::Index};
+use std::collections::VecDeque;
+use story::{AUTHORS, UNITS, stories};
+use tests::truth;
+
+const NOW: Millis = Millis(1_000);
+
+fn manifest() -> SignedManifest {
+    truth::manifest(truth::key(0), UNITS, UNITS / 2, 2, 7)
+}
+
+/// A node that knows the job and nothing else.
+fn listener(number: usize) -> Node {
+    let me = truth::key(100 + number);
+    let mut node = Node::new(Config { me, incarnation: 1, seed: 1, pace: Pace::default() });
+    node.resume(NOW);
+    let (signed, from) = (manifest(), truth::key(0));
+    let manifest = Box::new(signed.open().expect("a manifest"));
+    node.handle(NOW, Input::Manifest { from, signed, manifest });
+    node
+}
+
+fn hear(node: &mut Node, signed: &SignedBatch) {
+    if let Ok(batch) = signed.open() {
+        let (from, batch) = (batch.author, Box::new(batch));
+        node.handle(NOW, Input::Batch { from, signed: signed.clone(), batch });
+    }
+    while node.poll_output().is_some() {}
+}
+
+/// What a node has come to think: every verdict, and its opinion of every author.
+fn opinion(node: &Node, job: JobId) -> (Vec<Verdict>, Vec<String>) {
+    let known = node.job(job).expect("known");
+    let verdicts = (0..UNITS).map(|unit| known.verdict(unit)).collect();
+    let records = (0..AUTHORS).map(|author| node.ledger().record(truth::key(author)));
+    (verdicts, records.map(|record| format!("{record:?}")).collect())
+}
+
+fn told(node: usize, batches: &[SignedBatch], order: &[Index]) -> Node {
+    let mut node = listener(node);
+    order.iter().for_each(|index| hear(&mut node, index.get(batches)));
+    node
+}
+
+/// Lets two nodes compare in turn, and exchange what differs, until they hold the same.
+fn reconcile(one: &mut Node, other: &mut Node) {
+    for round in 0..50 {
+        if one.digests() == other.digests() {
+            return;
+        }
+        let (asks, asked) = if round % 2 == 0 { (&*one, &*other) } else { (&*other, &*one) };
+        let digest = Message::Query(Query::Digest(asks.digests()));
+        let mut mail = VecDeque::from([(asked.me(), asks.me(), digest)]);
+        while let Some((to, from, message)) = mail.pop_front() {
+            let node = if to == one.me() { &mut *one } else { &mut *other };
+            match message {
+                Message::Query(query) => node.handle(NOW, Input::Query { from, query }),
+                Message::Batches(batches) => batches.iter().for_each(|signed| {
+                    let batch = Box::new(signed.open().expect("within the limits"));
+                    node.handle(NOW, Input::Batch { from, signed: signed.clone(), batch });
+                }),
+                Message::Manifests(_) => {}
+            }
+            let me = node.me();
+            while let Some(output) = node.poll_output() {
+                if let Output::Send { to, message } = output {
+                    mail.push_back((to, me, message));
+                }
+            }
+        }
+    }
+    panic!("two nodes never agree")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4_000, failure_persistence: None, ..Default::default() })]
+
+    /// Merging is commutative and idempotent: order and repetition change nothing.
+    #[test]
+    fn order_and_repetition_change_nothing(
+        story in stories(manifest().id()),
+        again in vec(any::<Index>(), 0..20),
+        swaps in vec((any::<Index>(), any::<Index>()), 0..40),
+    ) {
+        prop_assume!(!story.is_empty());
+        let mut shuffled = story.clone();
+        for (one, other) in swaps {
+            let (one, other) = (one.index(story.len()), other.index(story.len()));
+            shuffled.swap(one, other);
+        }
+        shuffled.extend(again.iter().map(|index| index.get(&story).clone()));
+        let (mut in_order, mut out_of_order) = (listener(0), listener(0));
+        story.iter().for_each(|batch| hear(&mut in_order, batch));
+        shuffled.iter().for_each(|batch| hear(&mut out_of_order, batch));
+        let job = manifest().id();
+        prop_assert_eq!(in_order.digests(), out_of_order.digests());
+        prop_assert_eq!(opinion(&in_order, job), opinion(&out_of_order, job));
+        prop_assert_eq!(in_order.check(), Ok(()));
+        prop_assert_eq!(out_of_order.check(), Ok(()));
+    }
+
+    /// Merging is associative: whatever two nodes heard before, in part and with losses, once they
+    /// have exchanged what differs they are as one that heard all of it.
+    #[test]
+    fn exchange_makes_up_for_every_loss(
+        story in stories(manifest().id()),
+        mine in vec(any::<Index>(), 0..30),
+        yours in vec(any::<Index>(), 0..30),
+    ) {
+        prop_assume!(!story.is_empty());
+        let (mut one, mut other) = (told(0, &story, &mine), told(1, &story, &yours));
+        reconcile(&mut one, &mut other);
+        let both: Vec<Index> = mine.iter().chain(&yours).copied().collect();
+        let all = told(2, &story, &both);
+        let job = manifest().id();
+        prop_assert_eq!(opinion(&one, job), opinion(&other, job));
+        prop_assert_eq!(opinion(&one, job), opinion(&all, job));
+        prop_assert_eq!(all.check(), Ok(()));
+    }
+
+    /// A node never takes for verified what fewer than two authors answered alike.
+    #[test]
+    fn verdicts_rest_on_two_authors(story in stories(manifest().id())) {
+        let mut node = listener(0);
+        for batch in &story {
+            if let Ok(opened) = batch.open() {
+                let (from, opened) = (opened.author, Box::new(opened));
+                node.handle(NOW, Input::Batch { from, signed: batch.clone(), batch: opened });
+            }
+            while let Some(output) = node.poll_output() {
+                if let Output::Notice(Notice::Verdict { verdict, .. }) = output
+                    && let Verdict::Verified { vouchers, .. } = verdict
+                {
+                    prop_assert!(vouchers.len() >= 2 && vouchers.is_sorted(), "{:?}", vouchers);
+                }
+            }
+        }
+    }
+
+    /// Bytes from anywhere are a value or an error; what is a value has one form only.
+    #[test]
+    fn bytes_are_read_or_refused(bytes in vec(any::<u8>(), 0..300), cut in any::<Index>()) {
+        if let Ok(message) = wire::decode::<Message>(&bytes, 1 << 20) {
+            prop_assert!(wire::encode(&message).len() <= bytes.len());
+        }
+        let signed = SignedManifest { bytes: bytes.clone(), signature: bytes };
+        prop_assert!(signed.open().is_err());
+        let batch = story::plain(manifest().id());
+        let shorter = &batch.bytes[..cut.index(batch.bytes.len())];
+        let shorter = SignedBatch { bytes: shorter.into(), signature: batch.signature };
+        prop_assert!(shorter.open().is_err());
+    }
+}
