@@ -80,8 +80,8 @@ fn said() -> impl Strategy<Value = Said> {
         5 => (unit(), answer()).prop_map(|(unit, answer)| Said::Commit { unit, answer }),
         5 => (unit(), answer(), cites)
             .prop_map(|(unit, answer, cites)| Said::Open { unit, answer, cites }),
-        1 => unit().prop_map(|unit| Said::Void(unit, Void::Engine)),
-        1 => unit().prop_map(|unit| Said::Void(unit, Void::HostMemory)),
+        4 => unit().prop_map(|unit| Said::Void(unit, Void::Engine)),
+        4 => unit().prop_map(|unit| Said::Void(unit, Void::HostMemory)),
         1 => Just(Said::Cancel),
     ]
 }
