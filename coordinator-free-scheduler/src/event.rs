@@ -145,6 +145,8 @@ pub enum Notice {
         unit: UnitIndex,
         /// What it is now.
         verdict: Verdict,
+        /// Whether the answer is that of the verdict before, and only its vouchers have changed.
+        again: bool,
     },
     /// A peer's opened answer differs from the verified one, from its other opening or from what it
     /// committed to.

@@ -358,9 +358,9 @@ impl Node {
             self.count_silence(now, id, peer, false);
         }
         let Some(job) = self.jobs.get(&id) else { return };
-        for unit in &changes.verdicts {
+        for (unit, again) in &changes.verdicts {
             let verdict = job.verdict(*unit);
-            let notice = Notice::Verdict { job: id, unit: *unit, verdict };
+            let notice = Notice::Verdict { job: id, unit: *unit, verdict, again: *again };
             self.outputs.push_back(Output::Notice(notice));
         }
         if !changes.verdicts.is_empty() {

@@ -89,8 +89,8 @@ impl Tally {
 /// What a change to units means beyond the lot.
 #[derive(Debug, Default)]
 pub struct Changes {
-    /// Units whose verdict is another now.
-    pub verdicts: Vec<UnitIndex>,
+    /// Units whose verdict is another now, and whether only its vouchers are.
+    pub verdicts: Vec<(UnitIndex, bool)>,
     /// Marks that no longer hold.
     pub withdrawn: Vec<(PeerKey, Mark)>,
     /// Marks that hold now, and where.
@@ -247,10 +247,13 @@ impl Lot {
     fn changed(&mut self, merged: &Merged, now: Millis, pace: &Pace) -> Changes {
         let mut changes = Changes::default();
         for (unit, before) in &merged.changed {
-            let Some(after) = self.board.unit(*unit).map(|known| &known.standing) else { continue };
+            let Some(known) = self.board.unit(*unit) else { continue };
+            let after = &known.standing;
             self.tally.count(before, after);
             if before.decision != after.decision {
-                changes.verdicts.push(*unit);
+                let agreed = known.agreed(&after.decision);
+                let again = agreed.is_some() && agreed == known.agreed(&before.decision);
+                changes.verdicts.push((*unit, again));
             }
             let key = |(author, mark): &(AuthorIndex, Mark)| (self.board.key(*author), *mark);
             let gone = before.marks.iter().filter(|mark| !after.marks.contains(mark));

@@ -21,7 +21,7 @@
 //! [units]                       # one of
 //! count = 1000                  # standard input: the unit's index in decimal and a newline
 //! # files = "in/*.dat"          # one unit a file, sorted by name; standard input: the file
-//! # lines = "in.txt"            # one unit a line; standard input: the line and a newline
+//! # lines = "in.txt"            # one unit a line; standard input: the line, without its end
 //!
 //! [merge]                       # if the outputs make one file
 //! module = "merge.wasm"

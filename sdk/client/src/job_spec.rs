@@ -52,8 +52,7 @@ impl UnitSource {
         UnitSource::Inputs(Box::new(paths.into_iter().map(|path| Ok(Input::File(path)))))
     }
 
-    /// One unit for each line of a file: its bytes and one newline, whether it ended in `\n`, in
-    /// `\r\n` or with the file. An empty line is a unit, too; the end of the last line begins none.
+    /// One unit for each line of a file: its bytes without the `\n` or `\r\n` that ends it. An empty line is a unit, too; the end of the last line begins none.
     ///
     /// # Errors
     /// The file cannot be opened. What is wrong further on is said where it is met.
@@ -86,6 +85,8 @@ pub struct JobSpec {
     pub profile: Profile,
     /// The module that merges the outputs in unit order.
     pub merge: Option<Input>,
+    /// Have the node accept a module that can be run nowhere; for tests.
+    pub unchecked: bool,
     /// Compute it again even if the node has submitted the same work before.
     pub again: bool,
 }
@@ -103,6 +104,7 @@ impl JobSpec {
             limits: LimitsRequest::default(),
             profile: Profile::default(),
             merge: None,
+            unchecked: false,
             again: false,
         }
     }
@@ -134,7 +136,6 @@ impl Iterator for Lines {
             line.pop();
             line.pop_if(|byte| *byte == b'\r');
         }
-        line.push(b'\n');
         Some(Ok(Input::Bytes(line)))
     }
 }

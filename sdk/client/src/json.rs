@@ -36,6 +36,9 @@ pub struct JobRequest {
     pub merge: Option<BlobHash>,
     /// The units.
     pub units: UnitsRequest,
+    /// Do not look the module over: what no node can run fails unit by unit. For tests.
+    #[serde(default)]
+    pub unchecked: bool,
     /// Compute it again even if this node has submitted the same work before.
     #[serde(default)]
     pub again: bool,

@@ -38,6 +38,7 @@ pub(crate) async fn upload(grid: &Grid, spec: JobSpec) -> Result<JobRequest, Err
         profile: spec.profile,
         merge,
         units,
+        unchecked: spec.unchecked,
         again: spec.again,
     })
 }

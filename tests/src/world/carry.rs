@@ -240,7 +240,7 @@ impl World {
             return;
         }
         match notice {
-            Notice::Verdict { job, unit, verdict: Verdict::Verified { answer, .. } } => {
+            Notice::Verdict { job, unit, verdict: Verdict::Verified { answer, .. }, .. } => {
                 if answer != truth::right(job, unit) {
                     self.report.wrong_accepted += 1;
                 }

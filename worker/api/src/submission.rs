@@ -32,6 +32,8 @@ pub struct Submission {
     pub profile: Profile,
     /// The merging module, a blob.
     pub merge: Option<Hash>,
+    /// Whether the module is not looked over before.
+    pub unchecked: bool,
     /// A new job even if the same work was submitted before.
     pub again: bool,
 }
@@ -63,6 +65,7 @@ impl TryFrom<JobRequest> for Submission {
             env: request.env.into_iter().collect(),
             profile: Profile::quorum(n),
             merge: request.merge.map(hash),
+            unchecked: request.unchecked,
             again: request.again,
         })
     }

@@ -43,6 +43,14 @@ impl Executor {
         Ok(Executor { sandbox, threads: threads("run")?, flags: StopFlags::default() })
     }
 
+    /// Looks a module over without compiling it.
+    ///
+    /// # Errors
+    /// Why it can be run nowhere, in a sentence.
+    pub fn inspect(&self, module: &[u8]) -> Result<(), String> {
+        self.sandbox.inspect(module)
+    }
+
     /// Runs one unit and waits for its end. It takes its turn among the spawned ones.
     pub fn run(&self, run: Run) -> Ran {
         let stop = Arc::new(AtomicBool::new(false));

@@ -80,6 +80,11 @@ impl Modules {
         Modules { engine, linker, contract, compilers, kept: Mutex::default() }
     }
 
+    /// What is known of a module that may be run.
+    pub fn facts(&self, module: &[u8]) -> Result<Facts, Refusal> {
+        Facts::of(module, &self.contract)
+    }
+
     /// The module named `hash`, compiled now if it is not kept. The cell that comes back is set.
     pub fn get(&self, hash: Hash, bytes: &[u8]) -> Arc<OnceLock<Prepared>> {
         let cell = self.kept().touch(hash);
@@ -125,7 +130,7 @@ impl Modules {
             let why = format!("the module's bytes have not the hash {hash}");
             return (Prepared::Failed(Void::Unavailable, why), 0);
         }
-        let facts = match Facts::of(bytes, &self.contract) {
+        let facts = match self.facts(bytes) {
             Ok(facts) => facts,
             Err(refusal) => return (Prepared::Refused(refusal), 0),
         };

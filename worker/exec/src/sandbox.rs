@@ -42,6 +42,11 @@ impl Sandbox {
         })
     }
 
+    /// Why a module can be run nowhere, if so.
+    pub fn inspect(&self, module: &[u8]) -> Result<(), String> {
+        self.modules.facts(module).map(drop).map_err(|refusal| refusal.detail)
+    }
+
     /// Makes every running guest look at its stop flag.
     pub fn wake(&self) {
         self.engine.increment_epoch();

@@ -14,6 +14,9 @@ pub struct Arguments {
     /// Compute it again even if this node has submitted the same work before.
     #[arg(long, env = "DUGNAD_AGAIN", value_parser = FalseyValueParser::new())]
     again: bool,
+    /// For tests: submit a module that can be run nowhere, so that its units fail one by one.
+    #[arg(long, env = "DUGNAD_UNCHECKED", value_parser = FalseyValueParser::new())]
+    unchecked: bool,
     /// Watch the job until it ends.
     #[arg(long, env = "DUGNAD_WATCH", value_parser = FalseyValueParser::new())]
     watch: bool,
@@ -33,6 +36,7 @@ async fn submit(arguments: &Arguments) -> Result<JobId, Failure> {
     // The file first: its errors need no node.
     let mut spec = JobFile::read(&arguments.job_file)?.spec()?;
     spec.again = arguments.again;
+    spec.unchecked = arguments.unchecked;
     let name = node::printable(&spec.name);
     let submitted = arguments.node.connect().await?.submit(spec).await?;
     let Submitted { job, work: _, units } = &submitted;

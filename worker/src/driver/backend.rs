@@ -10,6 +10,7 @@ use crate::{
         Backend, BodyReader, Outputs, Readiness, Refusal, Stored, Submission, SubmittedUnits,
         UnitOutput,
     },
+    exec::Executor,
     invite::Invite,
     keys::Identity,
     net,
@@ -44,6 +45,7 @@ pub struct Handle {
     assets: Assets,
     keys: Arc<Identity>,
     metrics: Arc<Metrics>,
+    executor: Arc<Executor>,
     cores: usize,
     started: Instant,
     network_key: Option<[u8; 32]>,
@@ -55,11 +57,12 @@ impl Handle {
         assets: Assets,
         keys: Arc<Identity>,
         metrics: Arc<Metrics>,
+        executor: Arc<Executor>,
         cores: usize,
-        started: Instant,
         network_key: Option<[u8; 32]>,
     ) -> Handle {
-        Handle { commands, assets, keys, metrics, cores, started, network_key }
+        let started = Instant::now();
+        Handle { commands, assets, keys, metrics, executor, cores, started, network_key }
     }
 
     /// How many peers are connected.
@@ -84,6 +87,19 @@ impl Handle {
                 Err(Refusal::Invalid(format!("the {what} {blob} was not uploaded to this node")))
             }
         }
+    }
+
+    /// A module that is here, and that can be run unless nobody asks.
+    async fn module(&self, module: Hash, what: &str, unchecked: bool) -> Result<(), Refusal> {
+        self.known(module, what).await?;
+        if unchecked {
+            return Ok(());
+        }
+        let bytes = self.assets.read(module, &[]).await.map_err(failed)?;
+        let executor = self.executor.clone();
+        let looked = tokio::task::spawn_blocking(move || executor.inspect(&bytes)).await;
+        let looked = looked.map_err(|error| Refusal::Failed(error.to_string()))?;
+        looked.map_err(|why| Refusal::Invalid(format!("the {what} can be run nowhere: {why}")))
     }
 
     async fn units(&self, units: SubmittedUnits) -> Result<Units, Refusal> {
@@ -276,9 +292,9 @@ impl Backend for Handle {
     }
 
     async fn submit(&self, submission: Submission) -> Result<Submitted, Refusal> {
-        self.known(submission.module, "module").await?;
+        self.module(submission.module, "module", submission.unchecked).await?;
         if let Some(merge) = submission.merge {
-            self.known(merge, "merging module").await?;
+            self.module(merge, "merging module", submission.unchecked).await?;
         }
         let manifest = Manifest {
             owner: self.keys.peer(),

@@ -71,7 +71,7 @@ impl Collector {
         let own = node.jobs().into_iter().filter(|job| job.manifest.owner == node.me());
         for job in own {
             for unit in 0..job.manifest.work.units.count() {
-                self.on_verdict(job.id(), unit, &job.verdict(unit));
+                self.on_verdict(job.id(), unit, &job.verdict(unit), false);
             }
         }
     }
@@ -81,9 +81,12 @@ impl Collector {
         self.jobs.values().map(|own| own.wanted.len()).sum()
     }
 
-    /// A verdict on a unit of this node's own.
-    pub fn on_verdict(&mut self, job: JobId, unit: UnitIndex, verdict: &Verdict) {
+    /// A verdict on a unit of this node's own; `again` if only its vouchers are others.
+    pub fn on_verdict(&mut self, job: JobId, unit: UnitIndex, verdict: &Verdict, again: bool) {
         let own = self.jobs.entry(job).or_default();
+        if again && !own.wanted.contains_key(&unit) {
+            return;
+        }
         own.digest = Digest::Open;
         match output_of(verdict) {
             Some((digest, vouchers)) => {

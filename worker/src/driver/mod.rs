@@ -207,8 +207,15 @@ impl Driver {
         // In this order: what the mind wants done before it resumes is what it wanted long ago.
         node.resume(Millis(0));
         node.handle(Millis(0), Input::Slots(cores));
-        let handle =
-            Handle::new(command_sender, assets, keys, metrics.clone(), cores, started, network_key);
+        let handle = Handle::new(
+            command_sender,
+            assets,
+            keys,
+            metrics.clone(),
+            executor.clone(),
+            cores,
+            network_key,
+        );
         let driver = Driver {
             node,
             me,
@@ -405,10 +412,12 @@ impl Driver {
 
     fn on_notice(&mut self, notice: Notice) {
         match notice {
-            Notice::Verdict { job, unit, verdict } => {
-                self.metrics.count_verdict(&verdict);
+            Notice::Verdict { job, unit, verdict, again } => {
+                if !again {
+                    self.metrics.count_verdict(&verdict);
+                }
                 if self.node.job(job).is_some_and(|known| known.manifest.owner == self.me) {
-                    self.collector.on_verdict(job, unit, &verdict);
+                    self.collector.on_verdict(job, unit, &verdict, again);
                 }
             }
             Notice::Disagreed { peer, job, unit } => {

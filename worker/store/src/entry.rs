@@ -137,6 +137,7 @@ fn lay_out(format: &Path, fresh: &Path, database: &Path) -> Result<(), StoreErro
 
 /// Opens the database and checks every page of it, since it trusts its own pages from then on.
 fn open_file(path: &Path) -> Result<Database, StoreError> {
+    let before = Head::read(path).map_err(io_error("read", path))?;
     // Damage may break an assertion of the database before it is found to be damage.
     let opened = std::panic::catch_unwind(AssertUnwindSafe(|| {
         let mut database = redb::Builder::new().set_cache_size(CACHE_BYTES_MAX).open(path)?;
@@ -154,8 +155,37 @@ fn open_file(path: &Path) -> Result<Database, StoreError> {
             disk::settle(path, &kept).map_err(io_error("rename", path))?;
             Err(damaged("some of its pages are not what was written"))
         }
-        Ok(Err(error)) => Err(database_error(path, error)),
-        Err(_) => Err(damaged("it contradicts itself")),
+        Ok(Err(error)) => {
+            before.put_back(path);
+            Err(database_error(path, error))
+        }
+        Err(_) => {
+            before.put_back(path);
+            Err(damaged("it contradicts itself"))
+        }
+    }
+}
+
+/// The first page of a file, and its length. The database writes there before it knows whether it
+/// can make sense of the rest; what it could not open is left as it was found.
+struct Head {
+    bytes: Vec<u8>,
+    len: u64,
+}
+
+impl Head {
+    fn read(path: &Path) -> io::Result<Head> {
+        let file = File::open(path)?;
+        let len = file.metadata()?.len();
+        let mut bytes = Vec::new();
+        file.take(4 << 10).read_to_end(&mut bytes)?;
+        Ok(Head { bytes, len })
+    }
+
+    /// As well as it goes: the file was no good before, and the error says so.
+    fn put_back(&self, path: &Path) {
+        let Ok(mut file) = File::options().write(true).open(path) else { return };
+        let _ = file.write_all(&self.bytes).and_then(|()| file.set_len(self.len));
     }
 }
 
