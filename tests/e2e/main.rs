@@ -7,4 +7,5 @@ mod demo;
 mod grid;
 mod harness;
 mod hostile;
+mod modules;
 mod restart;
