@@ -48,7 +48,10 @@ async fn watch(node: &NodeArguments, job: &str) -> Result<JobStatus, Failure> {
             return Ok(status);
         }
     }
-    Err(Failure::Failed("the node stopped telling how the job goes".into()))
+    let look = format!("`dugnad watch {}`", job.short());
+    Err(Failure::Failed(format!(
+        "the node ended; its job goes on elsewhere. Start it with `dugnad run`, look with {look}"
+    )))
 }
 
 /// What an ended job means for the exit code.

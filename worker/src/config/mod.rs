@@ -20,6 +20,9 @@ use std::{
     path::PathBuf,
 };
 
+/// What is logged where nothing else is said: a first node is alone, which is no warning.
+const LOG: &str = "info,libp2p_kad=error";
+
 /// What `dugnad run` takes; also the keys of its `--config` file.
 #[derive(clap::Args, Deserialize, Clone, Default, Debug)]
 #[serde(default, deny_unknown_fields)]
@@ -156,7 +159,7 @@ impl RunOptions {
             mdns: !options.no_mdns.unwrap_or(false),
             api: options.api.map_or((Ipv4Addr::LOCALHOST, 0).into(), SocketAddr::from),
             metrics: options.metrics,
-            log: options.log.map_or_else(|| "info".into(), String::from),
+            log: options.log.map_or_else(|| LOG.into(), String::from),
             lies: options
                 .lie_share
                 .map(|share| Lies { share: share.into(), seed: options.lie_seed.unwrap_or(0) }),
