@@ -20,6 +20,12 @@ impl Node {
         self.check_work()
     }
 
+    /// About how many bytes this node's state takes.
+    pub fn state_bytes(&self) -> u64 {
+        let lots = self.jobs.values().flat_map(|job| job.lots.values());
+        lots.map(|lot| lot.state_bytes() as u64).sum()
+    }
+
     /// The ledger is what the boards say, no more and no less.
     fn check_ledger(&self) -> Result<(), String> {
         let mut counted = Ledger::default();

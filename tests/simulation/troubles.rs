@@ -3,14 +3,14 @@ use crate::{run, run_to_the_last_unit};
 use std::time::Duration;
 use tests::{
     Scenario,
-    scenario::{Churn, Cost, Freeze, Late, Network, Partition, Speed},
+    scenario::{Churn, Cost, Dist, Freeze, Late, Network, Partition, Speed},
 };
 
-const UNLIKE: Speed = Speed { fastest: 20 };
-const VARIED: Cost = Cost { mean_us: 2_000_000, spread_percent: 80 };
+const UNLIKE: Speed = Speed { dist: Dist::Lognormal, p99_over_p1: 20.0 };
+const VARIED: Cost = Cost { dist: Dist::Lognormal, mean: 2.0, cv: 0.5, hints: false };
 
 fn hundred(seed: u64) -> Scenario {
-    let (cost, speed) = (Cost { mean_us: 20_000_000, spread_percent: 80 }, UNLIKE);
+    let (cost, speed) = (Cost { mean: 10.0, ..VARIED }, UNLIKE);
     Scenario {
         peers: 100,
         units: 1_500,
@@ -24,9 +24,9 @@ fn hundred(seed: u64) -> Scenario {
 
 #[test]
 fn a_hundred_unlike_nodes_share_a_job_under_loss() {
-    let network = Network { loss_permille: 100, ..Network::default() };
+    let network = Network { loss: 0.1, ..Network::default() };
     let (_, report) = run_to_the_last_unit(Scenario { network, ..hundred(1) });
-    assert!(report.redundancy() < 3.0, "{report:?}");
+    assert!(report.redundancy < 3.0, "{report:?}");
 }
 
 #[test]
@@ -40,7 +40,12 @@ fn a_hundred_nodes_need_no_gossip() {
 #[test]
 fn churn_loses_nothing_and_nobody_contradicts_itself() {
     for seed in 1..=4 {
-        let churn = Some(Churn { mean_session_s: 30, mean_absence_s: 15, until_s: 240 });
+        let churn = Some(Churn {
+            mean_session_s: 30.0,
+            mean_absence_s: 15.0,
+            until_s: Some(240),
+            ..Churn::default()
+        });
         let scenario = Scenario { peers: 20, units: 600, seed, churn, ..Scenario::default() };
         let (_, report) = run_to_the_last_unit(Scenario { cost: VARIED, ..scenario });
         assert!(report.kills > 50, "seed {seed}: {report:?}");
@@ -50,7 +55,12 @@ fn churn_loses_nothing_and_nobody_contradicts_itself() {
 #[test]
 fn churn_without_gossip() {
     let network = Network { gossip: false, ..Network::default() };
-    let churn = Some(Churn { mean_session_s: 60, mean_absence_s: 60, until_s: 300 });
+    let churn = Some(Churn {
+        mean_session_s: 60.0,
+        mean_absence_s: 60.0,
+        until_s: Some(300),
+        ..Churn::default()
+    });
     run_to_the_last_unit(Scenario { network, churn, peers: 60, units: 300, ..hundred(3) });
 }
 
@@ -94,8 +104,13 @@ fn late_and_frozen_peers_are_part_of_it() {
 #[test]
 fn troubles_at_once_with_other_seeds() {
     for seed in 10..14 {
-        let network = Network { loss_permille: 50, gossip: seed % 2 == 0, ..Network::default() };
-        let churn = Some(Churn { mean_session_s: 40, mean_absence_s: 10, until_s: 120 });
+        let network = Network { loss: 0.05, gossip: seed % 2 == 0, ..Network::default() };
+        let churn = Some(Churn {
+            mean_session_s: 40.0,
+            mean_absence_s: 10.0,
+            until_s: Some(120),
+            ..Churn::default()
+        });
         let partition = vec![Partition { at_s: 10, for_s: 30, groups: 3 }];
         let late = vec![Late { peers: 3, at_s: 30 }];
         let scenario = Scenario { peers: 16, units: 200, seed, jobs: 2, ..Scenario::default() };

@@ -1,6 +1,10 @@
 //! The body of a simulated node: a disk that takes its time, slots that run units, and perhaps a
 //! habit of lying.
-use crate::truth;
+use crate::{
+    draws::share_of,
+    scenario::{Attacker, Kind},
+    truth,
+};
 use coordinator_free_scheduler::{
     Answer, Config, JobId, Millis, Node, Nonce, Pace, PeerKey, Record, Signature, SignedBatch,
     UnitIndex,
@@ -17,8 +21,8 @@ pub struct Body {
     pub writing: Option<Writing>,
     /// Units that wait for a slot.
     pub runs: VecDeque<(JobId, UnitIndex)>,
-    /// Slots that are busy.
-    pub busy: usize,
+    /// Units that run, and since when, microseconds.
+    pub running: Vec<(JobId, UnitIndex, u64)>,
 }
 
 /// Records on their way to the disk.
@@ -32,14 +36,14 @@ pub struct Writing {
 }
 
 /// How a node answers.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Honesty {
-    /// Right, always.
-    Honest,
-    /// Wrong in its own way in this share of units, percent.
-    Lies(u64),
-    /// Wrong as all colluders in this share of units, percent.
-    Colludes(u64),
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Honesty {
+    /// Share of units that it lies about.
+    pub share: f64,
+    /// Lies it has left.
+    pub budget: u64,
+    /// Whether it lies as all colluders do, not in its own way.
+    pub together: bool,
 }
 
 impl Body {
@@ -53,7 +57,7 @@ impl Body {
             node.replay(now, record.clone()).expect("a node reads what it wrote");
         }
         node.resume(now);
-        Body { node, wake_us: None, writing: None, runs: VecDeque::new(), busy: 0 }
+        Body { node, wake_us: None, writing: None, runs: VecDeque::new(), running: Vec::new() }
     }
 
     /// Signs and hands to the disk.
@@ -72,13 +76,26 @@ impl Body {
 }
 
 impl Honesty {
+    /// That of a peer which does this harm.
+    pub fn of(harm: Option<&Attacker>) -> Honesty {
+        let lies = harm.filter(|harm| matches!(harm.kind, Kind::Naive | Kind::Colluder));
+        Honesty {
+            share: lies.map_or(0.0, |harm| harm.rate),
+            budget: lies.map_or(0, |harm| harm.budget),
+            together: lies.is_some_and(|harm| harm.kind == Kind::Colluder),
+        }
+    }
+
     /// What a node of this kind says that a unit comes to.
-    pub fn answer(self, me: PeerKey, job: JobId, unit: UnitIndex) -> (Answer, Nonce) {
-        let dice = truth::number(me_number(me), "lie", &[job.0.prefix(), unit.into()]) % 100;
-        let answer = match self {
-            Honesty::Lies(percent) if dice < percent => truth::wrong(me, job, unit),
-            Honesty::Colludes(percent) if dice < percent => truth::colluding(job, unit),
-            Honesty::Honest | Honesty::Lies(_) | Honesty::Colludes(_) => truth::right(job, unit),
+    pub fn answer(&mut self, me: PeerKey, job: JobId, unit: UnitIndex) -> (Answer, Nonce) {
+        let who = if self.together { 0 } else { me_number(me) };
+        let dice = share_of(truth::number(who, "lie", &[job.0.prefix(), unit.into()]));
+        let lies = dice < self.share && self.budget > 0;
+        self.budget -= u64::from(lies);
+        let answer = match (lies, self.together) {
+            (true, true) => truth::colluding(job, unit),
+            (true, false) => truth::wrong(me, job, unit),
+            (false, _) => truth::right(job, unit),
         };
         (answer, truth::nonce(me, job, unit))
     }

@@ -3,6 +3,23 @@ use crate::{scenario::Kind, world::World};
 use coordinator_free_scheduler::{JobId, JobState, Node, Verdict};
 
 impl World {
+    /// Whether every unit of every job is decided on its submitter's node.
+    pub(crate) fn decided(&self) -> bool {
+        let is_over = |(peer, job): (usize, &JobId)| {
+            let status = self.node(peer).and_then(|node| node.status(*job));
+            status.is_some_and(|status| status.verified + status.failed == status.units)
+        };
+        self.jobs.len() == self.scenario.jobs && self.jobs.iter().enumerate().all(is_over)
+    }
+
+    /// Units that are decided on their submitters' nodes, and all there are.
+    pub fn progress(&self) -> (u64, u64) {
+        let jobs = self.jobs.iter().enumerate();
+        let statuses = jobs.filter_map(|(peer, job)| self.node(peer)?.status(*job));
+        let decided = statuses.map(|status| u64::from(status.verified + status.failed)).sum();
+        (decided, u64::from(self.scenario.units) * self.scenario.jobs as u64)
+    }
+
     /// Whether every unit of every job is decided on every honest node.
     pub(crate) fn ended(&self) -> bool {
         let decided = |node: &Node| {
@@ -81,18 +98,9 @@ impl World {
         Ok(())
     }
 
-    /// Verdicts that carry a voucher of a kind of attacker, by the first node's ledger.
-    pub fn credit(&self, kind: Kind) -> u64 {
-        let Some((_, first)) = self.honest_nodes().next() else { return 0 };
-        let of_kind = |peer: &usize| self.scenario.kind(*peer).is_some_and(|is| is.0 == kind);
-        let attackers = (0..self.peers.len()).filter(of_kind);
-        attackers.map(|peer| first.ledger().record(self.peers[peer].key).agreed).sum()
-    }
-
     /// Attackers of a kind that some honest node has not found wrong, or does not bar.
     pub fn uncaught(&self, kind: Kind) -> Vec<(usize, usize)> {
-        let attackers = |peer: &usize| self.scenario.kind(*peer).is_some_and(|is| is.0 == kind);
-        let attackers: Vec<usize> = (0..self.peers.len()).filter(attackers).collect();
+        let attackers = self.of_kinds(&[kind]);
         let pairs = self.honest_nodes().flat_map(|(by, node)| {
             let caught = |peer: &usize| {
                 let record = node.ledger().record(self.peers[*peer].key);

@@ -8,9 +8,13 @@
 //! What it is not: signatures, blobs and sockets are the body's business and are not simulated.
 pub mod body;
 pub mod checks;
+pub mod draws;
+pub mod ideal;
 pub mod report;
 pub mod rogue;
 pub mod scenario;
+pub mod sessions;
+pub mod summary;
 pub mod truth;
 pub mod world;
 

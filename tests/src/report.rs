@@ -1,42 +1,78 @@
 //! What a run came to, in figures.
 use serde::Serialize;
 
-/// The figures of a run. The same scenario and seed give the same report.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
-pub struct Report {
-    /// Units verified on the first peer's node.
-    pub verified: u32,
-    /// Units failed there.
-    pub failed: u32,
-    /// Runs that really happened.
+/// What is counted while a run goes.
+#[derive(Clone, Default, Debug)]
+pub struct Counters {
+    /// Runs that ended.
     pub executions: u64,
     /// Verdicts on a wrong answer, on any honest node at any time.
     pub wrong_accepted: u64,
-    /// When 99 % of all units were decided on the first peer's node, milliseconds.
-    pub most_ms: u64,
-    /// When all were, milliseconds.
-    pub makespan_ms: u64,
-    /// When all honest nodes agreed, milliseconds.
-    pub settled_ms: u64,
-    /// The work of all units, done as often as the quorum asks, spread evenly, milliseconds.
-    pub ideal_ms: u64,
-    /// Batches that honest nodes published.
-    pub batches: u64,
-    /// Bytes of those.
-    pub batch_bytes: u64,
-    /// Messages that arrived.
+    /// When all units were decided on their submitters' nodes, microseconds.
+    pub decided_us: u64,
+    /// Slots' time that runs took, microseconds, cut-off ones included.
+    pub busy_us: u64,
+    /// The part of it that went into one of the first `quorum` answers of a unit.
+    pub useful_us: u64,
+    /// Messages that arrived at nodes.
     pub messages: u64,
-    /// Unit entries that arrived in batches, repeated ones included.
-    pub entries: u64,
+    /// Their bytes.
+    pub message_bytes: u64,
     /// Inputs handled by nodes.
     pub events: u64,
     /// Nodes killed.
     pub kills: u64,
+    /// The most that a node's state was seen to take, bytes.
+    pub state_bytes: u64,
 }
 
-impl Report {
-    /// Executions for each unit verified.
-    pub fn redundancy(&self) -> f64 {
-        self.executions as f64 / f64::from(self.verified.max(1))
-    }
+/// The figures of a run. The same scenario and seed give the same report, on every machine.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Report {
+    /// The scenario's name.
+    pub scenario: String,
+    /// The seed.
+    pub seed: u64,
+    /// Peers, attackers included.
+    pub peers: usize,
+    /// Units of all jobs.
+    pub units: u64,
+    /// Units verified on their submitter's node.
+    pub accepted: u64,
+    /// Of those, with a wrong answer, there or on any other honest node.
+    pub wrong_accepted: u64,
+    /// Units failed there.
+    pub failed: u64,
+    /// Runs that ended.
+    pub executions: u64,
+    /// Executions for each accepted unit.
+    pub redundancy: f64,
+    /// From the first submission until every unit was decided, seconds.
+    pub makespan_s: f64,
+    /// The same of a scheduler that knows everything beforehand, and sends nothing.
+    pub ideal_makespan_s: f64,
+    /// The one over the other.
+    pub makespan_ratio: f64,
+    /// The same of a central scheduler that does not know what units cost.
+    pub blind_central_ratio: f64,
+    /// Share of all running time that went into runs beyond the quorum, or was cut off.
+    pub wasted_share: f64,
+    /// Peers that answer wrong.
+    pub liars: usize,
+    /// Those among them that the first submitter's node has barred.
+    pub liars_convicted: usize,
+    /// Honest peers barred by any honest node.
+    pub honest_banned: usize,
+    /// Vouchers of copiers that carry a verdict.
+    pub copies_accepted: u64,
+    /// Messages that a peer receives for each unit.
+    pub messages_per_unit: f64,
+    /// Bytes that a peer receives for each unit.
+    pub bytes_per_unit_per_peer: f64,
+    /// The most that a node's state was seen to take, bytes.
+    pub peak_state_bytes_per_peer: u64,
+    /// Inputs handled by nodes.
+    pub events: u64,
+    /// Nodes killed.
+    pub kills: u64,
 }

@@ -47,6 +47,8 @@ pub enum Harm {
 
 /// Units that a rogue deals with at a time.
 const UNITS_AT_ONCE: usize = 4;
+/// Units that a flooder commits to at a time.
+const FLOOD_AT_ONCE: usize = 32;
 
 impl Rogue {
     /// A rogue of a kind.
@@ -109,13 +111,14 @@ impl Rogue {
         let jobs: Vec<JobId> = self.jobs.keys().copied().collect();
         jobs.into_iter()
             .flat_map(|job| match self.kind {
-                Kind::Silent => self.commit_blindly(job),
+                Kind::Withholder => self.commit_blindly(job, UNITS_AT_ONCE),
+                Kind::CommitFlooder => self.commit_blindly(job, FLOOD_AT_ONCE),
                 Kind::Copier => self.copy(job),
                 Kind::Forker => self.fork(job),
                 Kind::Equivocator => self.equivocate(job),
                 Kind::Garbage => self.litter(job, peers),
                 Kind::Squatter => self.squat(job),
-                Kind::Liar | Kind::Colluder => Vec::new(),
+                Kind::Naive | Kind::Colluder => Vec::new(),
             })
             .collect()
     }
@@ -175,9 +178,9 @@ impl Rogue {
         Harm::Publish(self.say(job, lot, statements))
     }
 
-    fn commit_blindly(&mut self, job: JobId) -> Vec<Harm> {
+    fn commit_blindly(&mut self, job: JobId, units: usize) -> Vec<Harm> {
         let mut harms = Vec::new();
-        for _ in 0..UNITS_AT_ONCE {
+        for _ in 0..units {
             let Some(unit) = self.fresh_unit(job) else { break };
             let claim = Statement::Claim(vec![Span { first: unit, count: 1 }]);
             let commit = self.commit(job, unit, &truth::wrong(self.key, job, unit));

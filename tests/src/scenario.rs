@@ -1,11 +1,13 @@
 //! A scenario: what grid is simulated, as data. Every field has a default, unknown ones are errors.
-use serde::Deserialize;
+use crate::draws::Draw;
+use serde::{Deserialize, Deserializer, de::Error as _};
+use std::{collections::BTreeMap, path::Path};
 
-/// A grid, its work and its troubles.
+/// A grid, its work and its troubles. Times are seconds unless their name says otherwise.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Scenario {
-    /// Peers, attackers and late ones included.
+    /// Peers, attackers and late ones included. The first one submits, and is always there.
     pub peers: usize,
     /// Units of each job.
     pub units: u32,
@@ -15,13 +17,14 @@ pub struct Scenario {
     pub jobs: usize,
     /// Everything random follows from it.
     pub seed: u64,
-    /// Equal answers wanted.
-    pub quorum: u8,
+    /// Equal answers wanted, as `quorum=N`.
+    #[serde(deserialize_with = "quorum")]
+    pub profile: u8,
     /// Units that a peer runs at once.
     pub slots: usize,
     /// Neighbours of a peer.
     pub neighbours: usize,
-    /// Time after which the run has failed, seconds.
+    /// Time after which the run has failed.
     pub limit_s: u64,
     /// One in so many inputs is followed by a check of the node's invariants; 0 for none.
     pub check_every: u64,
@@ -43,22 +46,38 @@ pub struct Scenario {
     pub attacker: Vec<Attacker>,
 }
 
-/// What units cost.
+/// How a figure is spread.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Dist {
+    /// Not at all.
+    Const,
+    /// As products of many small causes are.
+    Lognormal,
+}
+
+/// What units cost: seconds on a peer of speed 1.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Cost {
-    /// Mean time of a unit on a peer of speed 1, microseconds.
-    pub mean_us: u64,
-    /// Units cost the mean, more or less up to this share of it, percent.
-    pub spread_percent: u64,
+    /// How costs are spread.
+    pub dist: Dist,
+    /// Their mean.
+    pub mean: f64,
+    /// Their coefficient of variation.
+    pub cv: f64,
+    /// Whether the manifest tells what units cost, for ordering.
+    pub hints: bool,
 }
 
 /// How unlike peers are.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Speed {
-    /// The fastest peer is so many times as fast as the slowest.
-    pub fastest: u64,
+    /// How speeds are spread, around a median of 1.
+    pub dist: Dist,
+    /// The 99th percentile over the first.
+    pub p99_over_p1: f64,
 }
 
 /// What lies between peers.
@@ -67,33 +86,39 @@ pub struct Speed {
 pub struct Network {
     /// Least and greatest time of a message, milliseconds.
     pub latency_ms: [u64; 2],
-    /// Messages lost, per mille.
-    pub loss_permille: u64,
+    /// Share of messages lost.
+    pub loss: f64,
     /// Whether there is gossip; without it anti-entropy is alone.
     pub gossip: bool,
     /// Time of a flush to disk, microseconds.
     pub disk_us: u64,
 }
 
-/// How peers come and go. A peer that goes is killed and loses what was not on disk.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// How peers come and go: exponential times, or a trace. A peer that goes is killed and loses what
+/// was not on disk.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Churn {
-    /// Mean time that a peer stays, seconds.
-    pub mean_session_s: u64,
-    /// Mean time that it is away, seconds.
-    pub mean_absence_s: u64,
-    /// When all this ends and everybody is back, seconds.
-    pub until_s: u64,
+    /// Mean time that a peer stays.
+    pub mean_session_s: f64,
+    /// Mean time that it is away.
+    pub mean_absence_s: f64,
+    /// A CSV file beside the scenario instead: `peer,on_s,off_s`.
+    pub trace: Option<String>,
+    /// When all this ends and everybody is back, if ever.
+    pub until_s: Option<u64>,
+    /// What the trace says, by peer.
+    #[serde(skip)]
+    pub traced: BTreeMap<usize, Vec<(f64, f64)>>,
 }
 
 /// A time when the network falls into groups that do not hear each other.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Partition {
-    /// When, seconds.
+    /// When.
     pub at_s: u64,
-    /// For how long, seconds.
+    /// For how long.
     pub for_s: u64,
     /// Into how many groups.
     pub groups: usize,
@@ -105,7 +130,7 @@ pub struct Partition {
 pub struct Late {
     /// How many.
     pub peers: usize,
-    /// When, seconds.
+    /// When.
     pub at_s: u64,
 }
 
@@ -115,9 +140,9 @@ pub struct Late {
 pub struct Freeze {
     /// Which.
     pub peer: usize,
-    /// When, seconds.
+    /// When.
     pub at_s: u64,
-    /// For how long, seconds.
+    /// For how long.
     pub for_s: u64,
 }
 
@@ -127,27 +152,34 @@ pub struct Freeze {
 pub struct Attacker {
     /// What harm.
     pub kind: Kind,
-    /// How many.
-    pub peers: usize,
-    /// Share of units that a liar lies about, percent.
-    #[serde(default = "all")]
-    pub rate_percent: u64,
+    /// Their share of all peers.
+    pub fraction: f64,
+    /// Share of units that one lies about; of others how much it does of what it does.
+    #[serde(default = "one")]
+    pub rate: f64,
+    /// Lies in all of each, where the kind lies.
+    #[serde(default = "unbounded")]
+    pub budget: u64,
 }
 
-fn all() -> u64 {
-    100
+fn one() -> f64 {
+    1.0
+}
+
+fn unbounded() -> u64 {
+    u64::MAX
 }
 
 /// What harm a peer does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// Runs a node that answers wrong, each liar in its own way.
-    Liar,
+    /// Runs a node that answers wrong, each in its own way.
+    Naive,
     /// Runs a node that answers wrong, all in the same way.
     Colluder,
     /// Commits and never opens.
-    Silent,
+    Withholder,
     /// Repeats others' openings and commits as its own.
     Copier,
     /// Keeps two logs, one for each half of the grid.
@@ -158,6 +190,8 @@ pub enum Kind {
     Garbage,
     /// Claims all it can and delivers nothing.
     Squatter,
+    /// Commits to as many units as it can and delivers nothing.
+    CommitFlooder,
 }
 
 impl Default for Scenario {
@@ -168,11 +202,11 @@ impl Default for Scenario {
             lot_units: 16_384,
             jobs: 1,
             seed: 1,
-            quorum: 2,
+            profile: 2,
             slots: 1,
             neighbours: 12,
             limit_s: 3_600,
-            check_every: 97,
+            check_every: 0,
             cost: Cost::default(),
             speed: Speed::default(),
             network: Network::default(),
@@ -187,49 +221,108 @@ impl Default for Scenario {
 
 impl Default for Cost {
     fn default() -> Self {
-        Cost { mean_us: 1_000_000, spread_percent: 0 }
+        Cost { dist: Dist::Const, mean: 1.0, cv: 1.0, hints: false }
     }
 }
 
 impl Default for Speed {
     fn default() -> Self {
-        Speed { fastest: 1 }
+        Speed { dist: Dist::Const, p99_over_p1: 100.0 }
     }
 }
 
 impl Default for Network {
     fn default() -> Self {
-        Network { latency_ms: [50, 500], loss_permille: 10, gossip: true, disk_us: 4_000 }
+        Network { latency_ms: [50, 500], loss: 0.01, gossip: true, disk_us: 4_000 }
     }
 }
 
+fn quorum<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let n =
+        text.strip_prefix("quorum=").and_then(|n| n.parse().ok()).filter(|n| (1..=8).contains(n));
+    n.ok_or_else(|| D::Error::custom(format!("`{text}`: expected quorum=1 to quorum=8")))
+}
+
 impl Scenario {
-    /// Reads a scenario from TOML.
+    /// Reads a scenario file, with some keys set to other values: `cost.mean=2.5`.
     ///
     /// # Errors
-    /// It is not one; the error names the line.
-    pub fn parse(text: &str) -> Result<Scenario, toml::de::Error> {
-        toml::from_str(text)
+    /// Where it is not one, in a sentence.
+    pub fn load(path: &Path, set: &[String]) -> Result<Scenario, String> {
+        let named = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+        let text = std::fs::read_to_string(path).map_err(|error| named(&error))?;
+        let mut table: toml::Table =
+            text.parse().map_err(|error: toml::de::Error| named(&error))?;
+        // The file alone first: its errors have lines.
+        toml::from_str::<Scenario>(&text).map_err(|error| named(&error))?;
+        set.iter().try_for_each(|pair| override_key(&mut table, pair))?;
+        let scenario: Result<Scenario, _> = table.try_into();
+        let mut scenario = scenario.map_err(|error| format!("--set: {error}"))?;
+        if let Some(churn) = &mut scenario.churn
+            && let Some(trace) = &churn.trace
+        {
+            churn.traced = read_trace(&path.with_file_name(trace))?;
+        }
+        scenario.check().map_err(|error| named(&error))?;
+        Ok(scenario)
+    }
+
+    /// Whether a grid can be made of it.
+    fn check(&self) -> Result<(), String> {
+        let harmful: usize = self.attacker.iter().map(|attacker| self.count(attacker)).sum();
+        let late: usize = self.late.iter().map(|late| late.peers).sum();
+        let [least, most] = self.network.latency_ms;
+        let wrong = [
+            (
+                self.peers == 0 || self.units == 0 || self.jobs == 0,
+                "peers, units and jobs: at least 1",
+            ),
+            (self.slots == 0 || self.lot_units == 0, "slots and lot_units: at least 1"),
+            (
+                harmful + late >= self.peers,
+                "at least one peer must be honest and there from the start",
+            ),
+            (self.jobs > self.peers, "a job is submitted by a peer of its own: too few peers"),
+            (self.cost.mean <= 0.0 || self.cost.cv < 0.0, "cost: mean above 0, cv at least 0"),
+            (self.cost.hints, "cost.hints: nodes make no use of hints yet"),
+            (self.speed.p99_over_p1 < 1.0, "speed.p99_over_p1: at least 1"),
+            (!(0.0..1.0).contains(&self.network.loss), "network.loss: a share below 1"),
+            (least > most, "network.latency_ms: the least comes first"),
+            (self.partition.iter().any(|cut| cut.groups == 0), "partition.groups: at least 1"),
+            (
+                self.freeze.iter().any(|freeze| freeze.peer >= self.peers),
+                "freeze.peer: no such peer",
+            ),
+        ];
+        wrong.iter().find(|(wrong, _)| *wrong).map_or(Ok(()), |(_, why)| Err((*why).to_owned()))
+    }
+
+    fn count(&self, attacker: &Attacker) -> usize {
+        (attacker.fraction.clamp(0.0, 1.0) * self.peers as f64).round() as usize
     }
 
     /// What harm a peer does, if any.
-    pub fn kind(&self, peer: usize) -> Option<(Kind, u64)> {
+    pub fn harm(&self, peer: usize) -> Option<&Attacker> {
         let mut first = self.peers;
-        for attacker in &self.attacker {
-            first -= attacker.peers;
-            if (first..first + attacker.peers).contains(&peer) {
-                return Some((attacker.kind, attacker.rate_percent));
-            }
-        }
-        None
+        self.attacker.iter().find(|attacker| {
+            let end = first;
+            first -= self.count(attacker);
+            (first..end).contains(&peer)
+        })
+    }
+
+    /// What harm a peer does, by kind.
+    pub fn kind(&self, peer: usize) -> Option<Kind> {
+        self.harm(peer).map(|attacker| attacker.kind)
     }
 
     /// Peers that do no harm: the first ones.
     pub fn honest(&self) -> usize {
-        self.peers - self.attacker.iter().map(|attacker| attacker.peers).sum::<usize>()
+        self.peers - self.attacker.iter().map(|attacker| self.count(attacker)).sum::<usize>()
     }
 
-    /// When a peer first starts, seconds.
+    /// When a peer first starts.
     pub fn starts_at_s(&self, peer: usize) -> u64 {
         let mut first = self.honest();
         for late in &self.late {
@@ -240,4 +333,70 @@ impl Scenario {
         }
         0
     }
+
+    /// What a unit costs on a peer of speed 1, microseconds.
+    pub fn cost_us(&self, job: usize, unit: u32) -> f64 {
+        let draw = Draw { seed: self.seed, what: "cost" };
+        let cost_s = match self.cost.dist {
+            Dist::Const => self.cost.mean,
+            Dist::Lognormal => {
+                draw.lognormal(self.cost.mean, self.cost.cv, &[job as u64, unit.into()])
+            }
+        };
+        cost_s * 1e6
+    }
+
+    /// How fast a peer is.
+    pub fn speed(&self, peer: usize) -> f64 {
+        let draw = Draw { seed: self.seed, what: "speed" };
+        match self.speed.dist {
+            Dist::Const => 1.0,
+            Dist::Lognormal => draw.spread(self.speed.p99_over_p1, &[peer as u64]),
+        }
+    }
+}
+
+fn override_key(table: &mut toml::Table, pair: &str) -> Result<(), String> {
+    let (keys, value) = pair.split_once('=').ok_or(format!("--set {pair}: expected KEY=VALUE"))?;
+    // What is no TOML value is a string without its quotes.
+    let parsed = format!("value = {value}").parse::<toml::Table>().ok();
+    let value = parsed.and_then(|mut parsed| parsed.remove("value"));
+    let value = value.unwrap_or_else(|| pair[keys.len() + 1..].into());
+    let mut keys: Vec<&str> = keys.split('.').collect();
+    let last = keys.pop().unwrap_or_default();
+    let mut place = table;
+    for key in keys {
+        let inner = place.entry(key).or_insert_with(|| toml::Table::new().into());
+        place = inner.as_table_mut().ok_or(format!("--set {pair}: {key} is no table"))?;
+    }
+    place.insert(last.to_owned(), value);
+    Ok(())
+}
+
+fn read_trace(path: &Path) -> Result<BTreeMap<usize, Vec<(f64, f64)>>, String> {
+    let named = |line: usize, why: &str| format!("{}:{line}: {why}", path.display());
+    let text = std::fs::read_to_string(path).map_err(|error| named(0, &error.to_string()))?;
+    let mut traced: BTreeMap<usize, Vec<(f64, f64)>> = BTreeMap::new();
+    for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let fields: Vec<&str> = line.split(',').map(str::trim).collect();
+        if number == 0 && fields == ["peer", "on_s", "off_s"] {
+            continue;
+        }
+        let parsed = match fields[..] {
+            [peer, on, off] => peer.parse().ok().zip(on.parse().ok()).zip(off.parse().ok()),
+            _ => None,
+        };
+        let Some(((peer, on), off)) = parsed else {
+            return Err(named(number + 1, "expected peer,on_s,off_s"));
+        };
+        let sessions = traced.entry(peer).or_default();
+        if on >= off || sessions.last().is_some_and(|(_, last)| on < *last) {
+            return Err(named(
+                number + 1,
+                "sessions of a peer follow one another, and end after they begin",
+            ));
+        }
+        sessions.push((on, off));
+    }
+    Ok(traced)
 }

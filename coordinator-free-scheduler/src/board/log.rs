@@ -75,6 +75,18 @@ impl Author {
         Ok(Added::Nothing)
     }
 
+    /// About how many bytes its batches take.
+    pub fn bytes(&self) -> usize {
+        let signed = |batch: &SignedBatch| batch.bytes.len() + size_of::<(SignedBatch, Hash)>();
+        match self {
+            Author::Honest(logs) => {
+                let batches = logs.values().flat_map(|log| &log.batches);
+                batches.map(|(batch, _)| signed(batch)).sum()
+            }
+            Author::Forked(proof) => proof.iter().map(signed).sum(),
+        }
+    }
+
     /// Adds a batch of this node's own, whose statements were merged when it was made.
     pub fn add_own(&mut self, signed: SignedBatch, place: Place) {
         if let Author::Honest(logs) = self {

@@ -260,6 +260,13 @@ impl Unit {
         true
     }
 
+    /// About how many bytes it takes.
+    pub fn bytes(&self) -> usize {
+        let voucher = |voucher: &Voucher| size_of::<Voucher>() + size_of_val(&voucher.cites[..]);
+        let vouchers: usize = self.vouchers.iter().map(voucher).sum();
+        size_of::<Unit>() + vouchers + size_of_val(&self.standing.marks[..])
+    }
+
     /// The answer that a quorum agrees on, if `decision` found one.
     pub fn agreed(&self, decision: &Decision) -> Option<&Answer> {
         match decision {

@@ -1,6 +1,10 @@
 //! The invariants of a lot, see [`crate::Node::check`].
 use super::{Lot, Tally};
-use crate::{BLOCK_UNITS, Mark, PeerKey, board::unit::Standing, verify::quorum};
+use crate::{
+    BLOCK_UNITS, Mark, PeerKey,
+    board::unit::{Standing, Unit},
+    verify::quorum,
+};
 use alloc::{collections::BTreeSet, format, string::String, vec::Vec};
 
 impl Lot {
@@ -12,6 +16,14 @@ impl Lot {
         self.check_decisions()?;
         self.check_open()?;
         self.check_hands()
+    }
+
+    /// About how many bytes this lot takes: its logs, its units and the claims on them.
+    pub(crate) fn state_bytes(&self) -> usize {
+        let units = self.board.range().filter_map(|unit| self.board.unit(unit));
+        let claims = self.board.range().map(|unit| size_of_val(self.claims.on(unit)));
+        let logs = self.board.logs().map(|(_, author)| author.bytes());
+        logs.sum::<usize>() + units.map(Unit::bytes).sum::<usize>() + claims.sum::<usize>()
     }
 
     /// The marks that this lot's units put on peers.

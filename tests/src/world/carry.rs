@@ -1,9 +1,9 @@
 //! Carrying out what nodes want done, in virtual time: writing, sending, running, and taking notes.
 use super::*;
+use crate::draws::share_of;
 
 impl World {
     pub(super) fn deliver(&mut self, peer: usize, from: PeerKey, cargo: Cargo) {
-        self.report.messages += 1;
         if let Mind::Rogue(rogue) = &mut self.peers[peer].mind {
             let harms = match &cargo {
                 Cargo::Manifest(signed) => {
@@ -19,17 +19,15 @@ impl World {
             self.harm(peer, harms);
             return;
         }
+        self.count.messages += 1;
+        self.count.message_bytes += cargo.bytes();
         let input = match cargo {
             Cargo::Manifest(signed) => match signed.open() {
                 Ok(manifest) => Input::Manifest { from, signed, manifest: Box::new(manifest) },
                 Err(_) => return,
             },
             Cargo::Batch(signed) => match signed.open() {
-                Ok(batch) => {
-                    let entries = batch.statements.iter().map(Statement::entries);
-                    self.report.entries += entries.sum::<usize>() as u64;
-                    Input::Batch { from, signed, batch: Box::new(batch) }
-                }
+                Ok(batch) => Input::Batch { from, signed, batch: Box::new(batch) },
                 Err(_) => return,
             },
             Cargo::Query(query) => Input::Query { from, query },
@@ -59,36 +57,38 @@ impl World {
     }
 
     pub(super) fn ran(&mut self, peer: usize, job: JobId, unit: UnitIndex, took_us: u64) {
-        self.report.executions += 1;
-        let (honesty, key) = (self.peers[peer].honesty, self.peers[peer].key);
+        self.count.executions += 1;
+        self.count.busy_us += took_us;
+        let done = self.executed.entry((job, unit)).or_default();
+        *done = done.saturating_add(1);
+        if *done <= self.scenario.profile {
+            self.count.useful_us += took_us;
+        }
+        let key = self.peers[peer].key;
         if let Some(body) = self.body(peer) {
-            body.busy -= 1;
+            body.running.retain(|run| (run.0, run.1) != (job, unit));
         }
         self.run_next(peer);
-        let end = Ok(honesty.answer(key, job, unit));
+        let end = Ok(self.peers[peer].honesty.answer(key, job, unit));
         self.feed(peer, Input::Ran { job, unit, took_us, end });
     }
 
     pub(super) fn run_next(&mut self, peer: usize) {
-        let (slots, life) = (self.scenario.slots, self.peers[peer].life);
+        let (slots, life, now_us) = (self.scenario.slots, self.peers[peer].life, self.now_us);
         while let Some(body) = self.body(peer) {
-            if body.busy >= slots {
+            if body.running.len() >= slots {
                 return;
             }
             let Some((job, unit)) = body.runs.pop_front() else { return };
-            body.busy += 1;
+            body.running.push((job, unit, now_us));
             let took_us = self.took_us(peer, job, unit);
-            self.at(self.now_us + took_us, peer, What::Ran { life, job, unit, took_us });
+            self.at(now_us + took_us, peer, What::Ran { life, job, unit, took_us });
         }
     }
 
-    pub(super) fn took_us(&self, peer: usize, job: JobId, unit: UnitIndex) -> u64 {
-        let (cost, seed) = (self.scenario.cost, self.scenario.seed);
-        let spread = cost.mean_us * cost.spread_percent / 100;
-        let dice = truth::number(seed, "cost", &[job.0.prefix(), unit.into()]);
-        let cost_us = cost.mean_us - spread + dice % (2 * spread + 1);
-        let speed = truth::number(seed, "speed", &[peer as u64]) % self.scenario.speed.fastest;
-        cost_us / (1 + speed)
+    fn took_us(&self, peer: usize, job: JobId, unit: UnitIndex) -> u64 {
+        let number = self.jobs.iter().position(|known| *known == job).unwrap_or_default();
+        ((self.scenario.cost_us(number, unit) / self.peers[peer].speed) as u64).max(1)
     }
 
     // ---- outputs ---------------------------------------------------------------------------
@@ -100,7 +100,9 @@ impl World {
                 Output::Persist { ticket, records } => self.persist(peer, ticket, records),
                 Output::Announce(signed) => self.gossip(peer, None, Cargo::Manifest(signed)),
                 Output::Publish { batch, .. } => {
-                    self.note_said(peer, &batch);
+                    if self.scenario.check_every > 0 {
+                        self.note_said(peer, &batch);
+                    }
                     self.gossip(peer, None, Cargo::Batch(batch));
                 }
                 Output::Send { to, message } => self.send(peer, to, message),
@@ -189,7 +191,7 @@ impl World {
         let network = self.scenario.network;
         let cut = peer % self.groups != to % self.groups;
         let [least, most] = network.latency_ms;
-        let lost = self.rng.below(1_000) < network.loss_permille;
+        let lost = share_of(self.rng.below(u64::MAX)) < network.loss;
         let late_us = least * 1_000 + self.rng.below((most - least) * 1_000 + 1);
         if to != peer && !cut && !lost && !matches!(self.peers[to].mind, Mind::Down) {
             let from = self.peers[peer].key;
@@ -242,7 +244,7 @@ impl World {
         match notice {
             Notice::Verdict { job, unit, verdict: Verdict::Verified { answer, .. }, .. } => {
                 if answer != truth::right(job, unit) {
-                    self.report.wrong_accepted += 1;
+                    self.count.wrong_accepted += 1;
                 }
                 self.note_progress(peer);
             }
@@ -266,21 +268,10 @@ impl World {
         }
     }
 
-    /// Remembers when the first peer's node had nearly all, and all.
+    /// Remembers when the submitters' nodes had decided all.
     pub(super) fn note_progress(&mut self, peer: usize) {
-        let decided: u64 = match self.node(peer) {
-            Some(node) if peer == 0 => {
-                let tallies = node.jobs().into_iter().map(|job| job.tally());
-                tallies.map(|tally| u64::from(tally.verified + tally.failed)).sum()
-            }
-            Some(_) | None => return,
-        };
-        let units = u64::from(self.scenario.units) * self.scenario.jobs as u64;
-        if decided * 100 >= units * 99 && self.report.most_ms == 0 {
-            self.report.most_ms = self.now().0;
-        }
-        if decided == units {
-            self.report.makespan_ms = self.now().0;
+        if peer < self.scenario.jobs && self.count.decided_us == 0 && self.decided() {
+            self.count.decided_us = self.now_us;
         }
     }
 
@@ -290,8 +281,6 @@ impl World {
             self.violations.push(format!("peer {peer} published a batch over the limits"));
             return;
         };
-        self.report.batches += 1;
-        self.report.batch_bytes += signed.bytes.len() as u64;
         let place = (peer, batch.job, batch.lot, batch.place.incarnation, batch.place.sequence);
         let mut twice = self.said.places.insert(place, signed.hash()).is_some();
         for statement in &batch.statements {

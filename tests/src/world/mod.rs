@@ -4,14 +4,15 @@ mod carry;
 
 use crate::{
     body::{Body, Honesty},
-    report::Report,
+    report::{Counters, Report},
     rogue::{Harm, Rogue},
     scenario::{Kind, Scenario},
+    sessions::{NEVER_US, Sessions},
     truth,
 };
 use coordinator_free_scheduler::{
     CommandError, Input, JobId, Message, Millis, Node, Notice, Output, PeerKey, Query, Record, Rng,
-    SignedBatch, SignedManifest, Statement, UnitIndex, Verdict, Void,
+    SignedBatch, SignedManifest, Statement, UnitIndex, Verdict, Void, wire,
 };
 use std::{
     cmp::Reverse,
@@ -21,6 +22,8 @@ use std::{
 
 /// A simulated grid.
 pub struct World {
+    /// What the scenario is called.
+    pub name: String,
     /// As asked for.
     pub scenario: Scenario,
     /// Everybody, by number.
@@ -28,7 +31,7 @@ pub struct World {
     /// The jobs submitted so far.
     pub jobs: Vec<JobId>,
     /// What happened so far, in figures.
-    pub report: Report,
+    pub count: Counters,
     /// What must never be, and was.
     pub violations: Vec<String>,
     now_us: u64,
@@ -38,6 +41,7 @@ pub struct World {
     by_key: BTreeMap<PeerKey, usize>,
     groups: usize,
     said: Said,
+    executed: HashMap<(JobId, UnitIndex), u8>,
     /// Set when all is decided: who publishes for ever would keep nodes from agreeing for ever.
     rogues_rest: bool,
 }
@@ -55,6 +59,8 @@ pub struct Peer {
     neighbours: Vec<usize>,
     life: u64,
     frozen_until_us: u64,
+    speed: f64,
+    session: u64,
 }
 
 /// What a peer is just now.
@@ -103,6 +109,17 @@ enum Cargo {
     Query(Query),
 }
 
+impl Cargo {
+    fn bytes(&self) -> u64 {
+        let bytes = match self {
+            Cargo::Manifest(signed) => signed.bytes.len() + signed.signature.len(),
+            Cargo::Batch(signed) => signed.bytes.len() + signed.signature.0.len(),
+            Cargo::Query(query) => wire::encode(query).len(),
+        };
+        bytes as u64
+    }
+}
+
 impl Ord for Event {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         (self.at_us, self.number).cmp(&(other.at_us, other.number))
@@ -121,6 +138,9 @@ impl PartialEq for Event {
 impl Eq for Event {}
 
 const SECOND_US: u64 = 1_000_000;
+/// How often nodes are weighed, and how many.
+const WEIGHED_EVERY_S: u64 = 10;
+const WEIGHED: usize = 8;
 /// How often a rogue acts.
 const ACT_US: u64 = 500_000;
 /// Peers that a rogue tells something where there is no gossip.
@@ -135,7 +155,8 @@ impl World {
             rng: Rng::new(truth::number(scenario.seed, "world", &[])),
             peers,
             jobs: Vec::new(),
-            report: Report::default(),
+            count: Counters::default(),
+            executed: HashMap::new(),
             violations: Vec::new(),
             now_us: 0,
             events: BinaryHeap::new(),
@@ -144,6 +165,7 @@ impl World {
             groups: 1,
             said: Said::default(),
             rogues_rest: false,
+            name: String::new(),
             scenario,
         };
         world.befriend();
@@ -188,8 +210,7 @@ impl World {
 
     fn plan(&mut self) {
         for peer in 0..self.peers.len() {
-            let starts_us = self.scenario.starts_at_s(peer) * SECOND_US;
-            self.at(starts_us, peer, What::Start);
+            self.plan_session(peer);
         }
         for job in 0..self.scenario.jobs {
             let at_us = 1_000 + job as u64 * 2 * SECOND_US;
@@ -203,30 +224,19 @@ impl World {
             self.at(cut.at_s * SECOND_US, 0, What::Cut { groups: cut.groups });
             self.at((cut.at_s + cut.for_s) * SECOND_US, 0, What::Cut { groups: 1 });
         }
-        self.plan_churn();
     }
 
-    fn plan_churn(&mut self) {
-        let Some(churn) = self.scenario.churn else { return };
-        for peer in 0..self.scenario.honest() {
-            let mut at_s = self.scenario.starts_at_s(peer) + 1;
-            loop {
-                let (stays_s, away_s) =
-                    (self.about(churn.mean_session_s), self.about(churn.mean_absence_s));
-                let (goes_s, comes_s) = (at_s + stays_s, at_s + stays_s + away_s);
-                if goes_s >= churn.until_s {
-                    break;
-                }
-                self.at(goes_s * SECOND_US, peer, What::Kill);
-                self.at(comes_s.min(churn.until_s) * SECOND_US, peer, What::Start);
-                at_s = comes_s;
-            }
+    /// Has a peer come and go once more.
+    fn plan_session(&mut self, peer: usize) {
+        let number = self.peers[peer].session;
+        self.peers[peer].session += 1;
+        let Some((on_us, off_us)) = Sessions::of(&self.scenario, peer).nth(number as usize) else {
+            return;
+        };
+        self.at(on_us, peer, What::Start);
+        if off_us < NEVER_US {
+            self.at(off_us, peer, What::Kill);
         }
-    }
-
-    /// A number between nothing and twice the mean.
-    fn about(&mut self, mean: u64) -> u64 {
-        self.rng.below(2 * mean + 1).max(1)
     }
 
     fn at(&mut self, at_us: u64, peer: usize, what: What) {
@@ -241,32 +251,47 @@ impl World {
     /// # Errors
     /// The time limit came first; what was still open.
     pub fn run(&mut self) -> Result<Report, String> {
-        let most = self.scenario.limit_s;
-        for second in 1..=most {
-            self.run_until(second * SECOND_US);
-            if self.planned_s() <= second && self.ended() {
-                self.rogues_rest = true;
-                if self.report.settled_ms == 0 {
-                    self.report.settled_ms = second * 1_000;
-                }
-                if self.settled() {
-                    return Ok(self.sum_up());
-                }
-            }
-        }
-        Err(format!("not at an end after {most} s: {}", self.left_over()))
+        self.run_until_all(|world| {
+            let over = world.planned_us() <= world.now_us && world.ended();
+            world.rogues_rest |= over;
+            over && world.settled()
+        })
     }
 
-    fn sum_up(&mut self) -> Report {
-        let tallies = self.node(0).map(|node| node.jobs()).unwrap_or_default();
-        let tallies: Vec<_> = tallies.into_iter().map(|job| job.tally()).collect();
-        self.report.verified = tallies.iter().map(|tally| tally.verified).sum();
-        self.report.failed = tallies.iter().map(|tally| tally.failed).sum();
-        let units = u64::from(self.scenario.units) * self.scenario.jobs as u64;
-        let slots = (self.scenario.slots * self.peers.len()) as u64;
-        let work_us = units * u64::from(self.scenario.quorum) * self.scenario.cost.mean_us;
-        self.report.ideal_ms = work_us / slots / 1_000;
-        self.report.clone()
+    /// Runs until every unit is decided on its submitter's node; the report. `watch` looks on,
+    /// second by second.
+    ///
+    /// # Errors
+    /// The time limit came first; what was still open.
+    pub fn run_to_verdicts(&mut self, mut watch: impl FnMut(&World)) -> Result<Report, String> {
+        self.run_until_all(|world| {
+            watch(world);
+            world.decided()
+        })
+    }
+
+    fn run_until_all(
+        &mut self,
+        mut is_over: impl FnMut(&mut World) -> bool,
+    ) -> Result<Report, String> {
+        for second in 1..=self.scenario.limit_s {
+            self.run_until(second * SECOND_US);
+            if second.is_multiple_of(WEIGHED_EVERY_S) {
+                self.weigh();
+            }
+            if is_over(self) {
+                self.weigh();
+                return Ok(self.report());
+            }
+        }
+        Err(format!("not at an end after {} s: {}", self.scenario.limit_s, self.left_over()))
+    }
+
+    /// Notes how much state the nodes of a few peers hold.
+    fn weigh(&mut self) {
+        let nodes = (0..self.peers.len().min(WEIGHED)).filter_map(|peer| self.node(peer));
+        let most = nodes.map(Node::state_bytes).max().unwrap_or_default();
+        self.count.state_bytes = self.count.state_bytes.max(most);
     }
 
     /// Runs on for a while.
@@ -288,15 +313,15 @@ impl World {
         self.now_us = end_us;
     }
 
-    /// When the last of the planned troubles is over, seconds.
-    fn planned_s(&self) -> u64 {
+    /// When the last of the planned troubles is over.
+    fn planned_us(&self) -> u64 {
         let scenario = &self.scenario;
         let cuts = scenario.partition.iter().map(|cut| cut.at_s + cut.for_s);
         let late = scenario.late.iter().map(|late| late.at_s);
         let freezes = scenario.freeze.iter().map(|freeze| freeze.at_s + freeze.for_s);
-        let churn = scenario.churn.iter().map(|churn| churn.until_s + 1);
+        let churn = scenario.churn.iter().filter_map(|churn| Some(churn.until_s? + 1));
         let jobs = 2 * scenario.jobs as u64;
-        cuts.chain(late).chain(freezes).chain(churn).max().unwrap_or(0).max(jobs)
+        SECOND_US * cuts.chain(late).chain(freezes).chain(churn).max().unwrap_or(0).max(jobs)
     }
 
     fn happen(&mut self, peer: usize, what: What) {
@@ -310,7 +335,10 @@ impl World {
                 }
             }
             What::Act => self.act(peer),
-            What::Kill => self.kill(peer),
+            What::Kill => {
+                self.kill(peer);
+                self.plan_session(peer);
+            }
             What::Start => self.start(peer),
             What::Submit { salt } => self.submit(peer, salt),
             What::Freeze { for_us } => self.peers[peer].frozen_until_us = self.now_us + for_us,
@@ -335,8 +363,8 @@ impl World {
             return;
         }
         one.life += 1;
-        if let Some((kind, _)) = self.scenario.kind(peer)
-            && !matches!(kind, Kind::Liar | Kind::Colluder)
+        if let Some(kind) = self.scenario.kind(peer)
+            && !matches!(kind, Kind::Naive | Kind::Colluder)
         {
             let draw = truth::number(seed, "rogue", &[peer as u64]);
             one.mind = Mind::Rogue(Box::new(Rogue::new(one.key, kind, draw)));
@@ -363,7 +391,9 @@ impl World {
         if let Some(writing) = body.writing.filter(|_| lucky) {
             one.journal.extend(writing.records);
         }
-        self.report.kills += 1;
+        self.count.kills += 1;
+        let cut_off = body.running.iter().map(|(.., since_us)| self.now_us - since_us);
+        self.count.busy_us += cut_off.sum::<u64>();
         let key = one.key;
         for other in one.neighbours.clone() {
             self.feed(other, Input::Disconnected(key));
@@ -371,7 +401,7 @@ impl World {
     }
 
     fn submit(&mut self, peer: usize, salt: u64) {
-        let Scenario { units, lot_units, quorum, .. } = self.scenario;
+        let Scenario { units, lot_units, profile: quorum, .. } = self.scenario;
         let manifest = truth::manifest(self.peers[peer].key, units, lot_units, quorum, salt);
         let now = self.now();
         let Some(body) = self.body(peer) else {
@@ -402,10 +432,10 @@ impl World {
         let now = self.now();
         let Some(body) = self.body(peer) else { return };
         body.node.handle(now, input);
-        self.report.events += 1;
+        self.count.events += 1;
         self.drain(peer);
         let every = self.scenario.check_every;
-        if every > 0 && self.report.events.is_multiple_of(every) {
+        if every > 0 && self.count.events.is_multiple_of(every) {
             self.check(peer);
         }
     }
@@ -420,19 +450,16 @@ impl World {
 
 impl Peer {
     fn new(number: usize, scenario: &Scenario) -> Peer {
-        let honesty = match scenario.kind(number) {
-            Some((Kind::Liar, percent)) => Honesty::Lies(percent),
-            Some((Kind::Colluder, percent)) => Honesty::Colludes(percent),
-            Some(_) | None => Honesty::Honest,
-        };
         Peer {
             key: truth::key(number),
-            honesty,
+            honesty: Honesty::of(scenario.harm(number)),
             mind: Mind::Down,
             journal: Vec::new(),
             neighbours: Vec::new(),
             life: 0,
             frozen_until_us: 0,
+            speed: scenario.speed(number),
+            session: 0,
         }
     }
 }

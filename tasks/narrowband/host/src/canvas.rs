@@ -45,6 +45,7 @@ impl Canvas {
         Canvas { size, pixels: [colour.r(), colour.g(), colour.b()].repeat(count) }
     }
 
+    /// Colours one pixel; beyond the picture, none.
     pub fn set(&mut self, at: Point, colour: Rgb888) {
         let inside = Rectangle::new(Point::zero(), self.size).contains(at);
         if inside {
@@ -53,16 +54,19 @@ impl Canvas {
         }
     }
 
+    /// Writes text with its upper left corner at a point.
     pub fn text(&mut self, at: Point, font: &MonoFont<'_>, colour: Rgb888, text: &str) {
         let style = MonoTextStyle::new(font, colour);
         let Ok(_) = Text::with_baseline(text, at, style, Baseline::Top).draw(self);
     }
 
+    /// Draws a line.
     pub fn line(&mut self, from: Point, to: Point, colour: Rgb888) {
         let Ok(()) =
             Line::new(from, to).into_styled(PrimitiveStyle::with_stroke(colour, 1)).draw(self);
     }
 
+    /// Draws a frame around an area.
     pub fn frame(&mut self, area: Rectangle, colour: Rgb888) {
         let around = area.offset(1);
         let Ok(()) = around.into_styled(PrimitiveStyle::with_stroke(colour, 1)).draw(self);

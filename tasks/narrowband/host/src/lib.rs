@@ -18,6 +18,7 @@ pub mod split;
 pub mod synthetic;
 pub mod waterfall;
 
+pub use canvas::Canvas;
 pub use filterbank::{FilError, Filterbank};
 pub use narrowband::{
     chunk::{Observation, Settings},

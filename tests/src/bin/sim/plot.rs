@@ -1,0 +1,74 @@
+//! How a run went, as a picture: the share of units decided over time, and where it would have
+//! ended had somebody known everything.
+use super::Progress;
+use embedded_graphics::{
+    mono_font::ascii::FONT_9X15,
+    pixelcolor::{Rgb888, RgbColor, WebColors},
+    prelude::{Point, Size},
+    primitives::Rectangle,
+};
+use narrowband_host::Canvas;
+use std::path::Path;
+use tests::Report;
+
+const SIZE: Size = Size::new(900, 460);
+const LEFT: i32 = 70;
+const TOP: i32 = 50;
+const WIDTH: i32 = 800;
+const HEIGHT: i32 = 350;
+const GREY: Rgb888 = Rgb888::new(205, 205, 205);
+
+/// Draws a run.
+pub fn draw(file: &Path, report: &Report, progress: &Progress) -> Result<(), String> {
+    let mut canvas = Canvas::new(SIZE, Rgb888::WHITE);
+    let end_s = report.makespan_s.max(report.ideal_makespan_s) * 1.05;
+    let place = |(at_s, share): (f64, f64)| {
+        let x = LEFT + (at_s.min(end_s) / end_s * f64::from(WIDTH)) as i32;
+        Point::new(x, TOP + HEIGHT - (share * f64::from(HEIGHT)) as i32)
+    };
+    let step_s = nice_step(end_s);
+    for mark in 0..=(end_s / step_s) as u32 {
+        let at_s = f64::from(mark) * step_s;
+        canvas.line(place((at_s, 0.0)), place((at_s, 1.0)), GREY);
+        let label = format!("{at_s:.0} s");
+        canvas.text(place((at_s, 0.0)) + Point::new(-12, 8), &FONT_9X15, Rgb888::BLACK, &label);
+    }
+    for quarter in 0..=4 {
+        let share = f64::from(quarter) / 4.0;
+        canvas.line(place((0.0, share)), place((end_s, share)), GREY);
+        let label = format!("{:>4.0} %", share * 100.0);
+        canvas.text(place((0.0, share)) + Point::new(-62, -8), &FONT_9X15, Rgb888::BLACK, &label);
+    }
+    let ideal_s = report.ideal_makespan_s;
+    canvas.line(place((ideal_s, 0.0)), place((ideal_s, 1.0)), Rgb888::CSS_DARK_ORANGE);
+    for pair in progress.windows(2) {
+        canvas.line(place(pair[0]), place(pair[1]), Rgb888::CSS_DARK_BLUE);
+    }
+    canvas.frame(
+        Rectangle::new(Point::new(LEFT, TOP), Size::new(WIDTH as u32, HEIGHT as u32)),
+        Rgb888::BLACK,
+    );
+    let title = format!(
+        "{}, seed {}: {} units on {} peers, {:.0} s = {:.3} x ideal (orange)",
+        report.scenario,
+        report.seed,
+        report.units,
+        report.peers,
+        report.makespan_s,
+        report.makespan_ratio
+    );
+    canvas.text(Point::new(LEFT, 16), &FONT_9X15, Rgb888::BLACK, &title);
+    canvas.save(file).map_err(|error| format!("{}: {error}", file.display()))
+}
+
+/// About eight marks at round figures.
+fn nice_step(end_s: f64) -> f64 {
+    let mut step = 1.0;
+    for factor in [2.0, 2.5, 2.0].iter().cycle() {
+        if end_s / step <= 9.0 {
+            break;
+        }
+        step *= factor;
+    }
+    step
+}
