@@ -19,6 +19,8 @@ pub struct Claim {
     pub ticket: u64,
     /// When the lease ends.
     pub ends: Millis,
+    /// Whether it is a copy of what somebody slower is on.
+    pub copy: bool,
 }
 
 /// All live claims of a lot.
@@ -47,19 +49,21 @@ impl Claims {
     /// any more. Spans must be sorted; [`spans_of`] makes such. What was named before and is free
     /// again by now is bound anew only if `anew`: this node knows that it let go in between, of
     /// others it must have heard so.
-    pub fn replace(&mut self, spans: Vec<Span>, claim: Claim, anew: bool) -> Vec<UnitIndex> {
+    pub fn replace(
+        &mut self,
+        spans: Vec<Span>,
+        copies: &[Span],
+        claim: Claim,
+        anew: bool,
+    ) -> Vec<UnitIndex> {
         let before = self.latest.insert(claim.author, spans).unwrap_or_default();
-        let named = |spans: &[Span], unit: UnitIndex| {
-            let at = spans.partition_point(|span| span.units().end <= unit);
-            spans.get(at).is_some_and(|span| span.first <= unit)
-        };
         let now = self.latest.get(&claim.author).map(Vec::as_slice).unwrap_or_default();
         let units = |spans: &[Span]| spans.iter().flat_map(|span| span.units()).collect::<Vec<_>>();
         let (mut gone, mut new) = (units(&before), units(now));
         gone.retain(|unit| !named(now, *unit));
         new.retain(|unit| anew || !named(&before, *unit));
         gone.retain(|unit| self.retain(*unit, |known| known.author != claim.author));
-        new.retain(|unit| self.add(*unit, claim));
+        new.retain(|unit| self.add(*unit, Claim { copy: named(copies, *unit), ..claim }));
         if !new.is_empty() {
             self.leases.entry(claim.ends).or_default().extend(spans_of(&new));
         }
@@ -95,6 +99,21 @@ impl Claims {
             self.claimed -= 1;
         }
         gone
+    }
+
+    /// Whether an author is on anything.
+    pub fn is_on_any(&self, author: AuthorIndex) -> bool {
+        let spans = self.latest.get(&author).map(Vec::as_slice).unwrap_or_default();
+        let live = |unit: UnitIndex| self.on(unit).iter().any(|claim| claim.author == author);
+        spans.iter().flat_map(|span| span.units()).any(live)
+    }
+
+    /// How many units an author still has before it comes to one, by its latest claim.
+    pub fn before(&self, author: AuthorIndex, unit: UnitIndex) -> u64 {
+        let spans = self.latest.get(&author).map(Vec::as_slice).unwrap_or_default();
+        let earlier = spans.iter().flat_map(|span| span.units()).take_while(|other| *other != unit);
+        let live = |unit: &UnitIndex| self.on(*unit).iter().any(|claim| claim.author == author);
+        earlier.filter(live).count() as u64
     }
 
     /// Live claims on a unit.
@@ -137,6 +156,12 @@ impl Claim {
             false => self.heard < other.heard,
         }
     }
+}
+
+/// Whether sorted spans name a unit.
+fn named(spans: &[Span], unit: UnitIndex) -> bool {
+    let at = spans.partition_point(|span| span.units().end <= unit);
+    spans.get(at).is_some_and(|span| span.first <= unit)
 }
 
 /// The draw of a peer for a lot, the same on every node.

@@ -103,5 +103,15 @@ pub const WRONG_SHARE: u64 = 100;
 pub const NEAR_TIE_MS: u64 = 500;
 /// Live claims on one unit that are remembered; more than any quorum wants.
 pub const CLAIMS_MAX: usize = 32;
+/// The longest lease, milliseconds: whoever announces next to no speed holds nothing for days.
+pub const LEASE_MS_MAX: u64 = 4 * 3_600 * 1_000;
+/// Undone units that an idle node looks at before it copies one.
+pub const RESCUE_SAMPLE: usize = 16;
+/// Claims on a unit beyond the wanted ones, above which nobody copies it once more.
+pub const RESCUES_MAX: usize = 8;
+/// A copy must be done in this share of the time that it would take without it, percent.
+pub const RESCUE_PERCENT: u64 = 70;
+/// How long an idle node waits before it looks for somebody to rescue again, milliseconds.
+pub const RESCUE_PAUSE_MS: u64 = 500;
 /// Units in a block: what is picked and ordered together, so that claims stay ranges.
 pub const BLOCK_UNITS: u32 = 64;

@@ -123,6 +123,14 @@ impl Job {
         (self.speed.runs >= RUNS_KNOWN).then_some(self.speed.unit_us.max(1))
     }
 
+    /// Mean fuel of a unit, once enough are verified.
+    pub fn unit_fuel(&self) -> Option<u64> {
+        let sums = self.lots.values().map(Lot::mean_fuel);
+        let (fuel, vouchers) =
+            sums.fold((0u64, 0), |sum, one| (sum.0.saturating_add(one.sum), sum.1 + one.vouchers));
+        (vouchers >= u64::from(RUNS_KNOWN)).then(|| (fuel / vouchers).max(1))
+    }
+
     /// Units claimed here that wait to be run.
     pub fn queued_here(&self) -> usize {
         self.lots.values().map(Lot::queued).sum()

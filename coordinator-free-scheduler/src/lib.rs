@@ -37,7 +37,7 @@ pub use board::{
 pub use config::*;
 pub use event::*;
 pub use job::{Job, JobState, JobStatus};
-pub use lot::{Changes, Lot, Silence, Tally};
+pub use lot::{Changes, Lot, MeanFuel, Silence, Tally};
 pub use model::{ids::*, manifest::*, outcome::*, statement, statement::*, unit as table, unit::*};
 pub use node::Node;
 pub use outbox::Parcel;

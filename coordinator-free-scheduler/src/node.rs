@@ -35,6 +35,8 @@ pub struct Node {
     pub(crate) outboxes: BTreeSet<(JobId, LotIndex)>,
     pub(crate) units_known: u64,
     pub(crate) order: Vec<JobId>,
+    pub(crate) fuel_per_ms: Option<u64>,
+    pub(crate) rescue_at: Millis,
 }
 
 /// What a deadline is for.
@@ -64,6 +66,8 @@ impl Node {
             outboxes: BTreeSet::new(),
             order: Vec::new(),
             units_known: 0,
+            fuel_per_ms: None,
+            rescue_at: Millis(0),
         }
     }
 
@@ -321,9 +325,10 @@ impl Node {
     ) -> Result<Vec<SignedBatch>, Fault> {
         let (id, index, author) = (batch.job, batch.lot, batch.author);
         let pace = self.config.pace;
-        let unit_ms = self.jobs.get(&id).and_then(Job::unit_us).unwrap_or(0) / 1_000;
+        let unit_fuel = self.jobs.get(&id).and_then(Job::unit_fuel);
         let lot = self.lot(id, index)?;
-        let (merged, changes) = lot.merge(signed, batch, now, &pace, unit_ms)?;
+        lot.unit_fuel = unit_fuel;
+        let (merged, changes) = lot.merge(signed, batch, now, &pace)?;
         for fault in merged.faults {
             self.fault(author, fault);
         }
@@ -432,6 +437,9 @@ impl Node {
         if let Some(job) = self.jobs.get_mut(&id) {
             job.took(took_us);
         }
+        if let Ok((answer, _)) = &end {
+            self.burned(answer.fuel, took_us);
+        }
         let end = end.map(|(answer, nonce)| {
             let hash = commitment(id, unit, me, &answer, &nonce);
             (answer, nonce, hash)
@@ -440,6 +448,13 @@ impl Node {
             lot.ran(Ran { unit, end }, now, &pace);
         }
         self.follow_up(id, index);
+    }
+
+    /// Learns how fast a slot of this node is.
+    fn burned(&mut self, fuel: u64, took_us: u64) {
+        let per_ms = fuel.saturating_mul(1_000) / took_us.max(1);
+        let known = self.fuel_per_ms.unwrap_or(per_ms);
+        self.fuel_per_ms = Some((known * 7 + per_ms) / 8);
     }
 
     // ---- time ------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 //! What this node is about to say of one lot, until it fits a batch and its time has come.
 use crate::{
-    Answer, BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, Commit, Millis, Nonce, Opening, Span, Statement,
-    UnitIndex, Void,
+    Answer, BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, ClaimedUnits, Commit, Millis, Nonce, Opening,
+    Statement, UnitIndex, Void,
 };
 use alloc::{collections::BTreeMap, vec::Vec};
 
@@ -128,12 +128,14 @@ impl Outbox {
 
     /// Takes all that is in it but answers that are not to be opened yet, cut into batches within
     /// their limits; `held` is claimed if a claim is to be said.
-    pub fn take(&mut self, mut held: Vec<Span>, openings: Vec<Opening>) -> Vec<Parcel> {
+    pub fn take(&mut self, mut held: ClaimedUnits, openings: Vec<Opening>) -> Vec<Parcel> {
         let mut cut = Cut::default();
         if core::mem::take(&mut self.claim) {
             // A hint: what does not fit goes without saying.
-            held.truncate(CLAIM_SPANS_MAX);
-            cut.begin_if_full(SPAN_BYTES * held.len() + 3, held.len().max(1));
+            held.spans.truncate(CLAIM_SPANS_MAX);
+            held.rescues.truncate(CLAIM_SPANS_MAX);
+            let spans = held.spans.len() + held.rescues.len();
+            cut.begin_if_full(SPAN_BYTES * spans + 8, spans.max(1));
             cut.statements().push(Statement::Claim(held));
         }
         for (commit, answer, nonce) in self.commits.drain(..) {

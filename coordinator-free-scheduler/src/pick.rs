@@ -3,13 +3,21 @@
 //!
 //! Units are claimed one step before they are handed to the body, so that whoever else claimed
 //! them is known by then and the later one yields.
-use crate::{Job, JobId, LIMITS, LotIndex, Millis, Node, Output, UnitIndex};
+use crate::{
+    Job, JobId, LIMITS, LotIndex, Millis, Node, Output, RESCUE_PAUSE_MS, Speed, UnitIndex,
+    node::Timer,
+};
 use alloc::vec::Vec;
 
 /// A claim may take one in so many of a lot's open units …
-const SPAN_SHARE: u32 = 20;
+const SPAN_SHARE: u64 = 20;
 /// … but always as many as last this long: a claim has a price of its own.
 const SPAN_LEAST_US: u64 = 100_000;
+/// Units that take this long are claimed when they are begun: what waits in a slow peer's hands
+/// would hold up the end of the job, and a pause of a message's time costs them little.
+const LONG_US: u64 = 5_000_000;
+/// Units handed to the body at once, for each slot.
+const AHEAD_MAX: u64 = LIMITS.ahead_units as u64;
 
 impl Node {
     /// Hands units to the body until it has enough.
@@ -39,22 +47,34 @@ impl Node {
                     self.in_flight += 1;
                     units.push(unit);
                 }
-                None if self.claim_more(now, id) => {}
+                None if self.claim_more(now, id) || self.rescue(now, id) => {}
                 None => return units,
             }
         }
-        if self.jobs.get(&id).is_some_and(|job| job.queued_here() < self.slots) {
+        let soon = |job: &Job| {
+            job.queued_here() < self.slots && self.unit_us(job).is_none_or(|us| us < LONG_US)
+        };
+        if self.jobs.get(&id).is_some_and(soon) {
             self.claim_more(now, id);
         }
         units
     }
 
-    /// How many units the body shall have in hand: one a slot, and one more so that its input is
-    /// there in time, or as many as keep it busy until the mind is asked again.
+    /// How many units the body shall have in hand: one a slot; where units are short, one more so
+    /// that its input is there in time, or as many as keep it busy until the mind is asked again.
     fn ahead(&self, job: &Job) -> usize {
         let us = self.config.pace.ahead_ms * 1_000;
-        let deep = job.unit_us().map_or(1, |unit_us| (us / unit_us).max(1) as usize);
-        self.slots * deep.min(LIMITS.ahead_units) + 1
+        match self.unit_us(job) {
+            Some(unit_us) if unit_us >= LONG_US => self.slots,
+            Some(unit_us) => self.slots * (us / unit_us).clamp(1, AHEAD_MAX) as usize + 1,
+            None => self.slots + 1,
+        }
+    }
+
+    /// How long a unit takes here, microseconds, by experience or by what others burned for one.
+    fn unit_us(&self, job: &Job) -> Option<u64> {
+        let expected = || Some(job.unit_fuel()?.saturating_mul(1_000) / self.fuel_per_ms?.max(1));
+        job.unit_us().or_else(expected).map(|us| us.max(1))
     }
 
     fn queued_unit(&mut self, now: Millis, id: JobId) -> Option<UnitIndex> {
@@ -87,25 +107,58 @@ impl Node {
     }
 
     fn claim_in(&mut self, now: Millis, id: JobId, index: LotIndex) -> bool {
-        let (pace, slots) = (self.config.pace, self.slots as u32);
-        let neighbours = self.peers.len() as u32;
-        let Some(job) = self.jobs.get_mut(&id) else { return false };
-        let unit_us = job.unit_us();
-        let Some(lot) = job.lots.get_mut(&index) else { return false };
-        // Before anybody has spoken, the neighbours are the best guess at who will work here.
-        let workers = lot.workers().max(neighbours + 1);
-        let open = lot.open_units();
+        let (pace, slots) = (self.config.pace, self.slots as u64);
+        let speed = Speed::of(self.fuel_per_ms, self.slots);
+        let neighbours = self.peers.len() as u64;
+        let Some(job) = self.jobs.get(&id) else { return false };
+        let (unit_us, unit_fuel) = (self.unit_us(job), job.unit_fuel());
+        let Some(lot) = self.jobs.get_mut(&id).and_then(|job| job.lots.get_mut(&index)) else {
+            return false;
+        };
+        lot.unit_fuel = unit_fuel;
+        let open = u64::from(lot.open_units());
         let units = match unit_us {
             None => slots,
             Some(unit_us) => {
-                let fair = open / 2 / workers;
-                let least = (SPAN_LEAST_US / unit_us).min(u64::from(fair)) as u32;
+                // Before anybody has spoken, the neighbours are the best guess at who works here.
+                let mine = self.fuel_per_ms.unwrap_or(1).max(1) * slots;
+                let (others, known) = lot.total_speed(mine);
+                let silent = neighbours.saturating_sub(known.into());
+                let all = others.saturating_add(mine).saturating_add(mine.saturating_mul(silent));
+                let fair = (u128::from(open) * u128::from(mine) / 2 / u128::from(all)) as u64;
+                let least = (SPAN_LEAST_US / unit_us).min(fair);
                 let most = (pace.span_ms * 1_000 / unit_us).min(u64::from(LIMITS.span_units));
-                fair.min(open / SPAN_SHARE).max(least).min(most as u32)
+                fair.min(open / SPAN_SHARE).max(least).min(most)
             }
         };
-        let claimed = lot.claim(units.max(1), now, &pace, unit_us.unwrap_or(0) / 1_000);
+        let claimed = lot.claim(units.max(1) as u32, speed, now, &pace);
         self.follow_up(id, index);
         claimed
+    }
+
+    /// Where nothing is open, copies what somebody slower is on; answers whether there was one.
+    fn rescue(&mut self, now: Millis, id: JobId) -> bool {
+        if self.in_flight >= self.slots || now < self.rescue_at {
+            return false;
+        }
+        let (pace, speed) = (self.config.pace, Speed::of(self.fuel_per_ms, self.slots));
+        let Some(job) = self.jobs.get_mut(&id) else { return false };
+        let unit_fuel = job.unit_fuel();
+        let mut rescued = None;
+        for (index, lot) in job.lots.iter_mut().filter(|(_, lot)| lot.is_undone()) {
+            lot.unit_fuel = unit_fuel;
+            if lot.rescue(speed, now, &pace, &mut self.rng) {
+                rescued = Some(*index);
+                break;
+            }
+        }
+        match rescued {
+            Some(index) => self.follow_up(id, index),
+            None => {
+                self.rescue_at = now.plus(RESCUE_PAUSE_MS);
+                self.timers.insert((self.rescue_at, Timer::Flush));
+            }
+        }
+        rescued.is_some()
     }
 }

@@ -1,9 +1,10 @@
 //! The bytes that peers, stores and hashes rest on, frozen. Whoever changes one of them has made
 //! another protocol, and says so in its names (`/dugnad/…/1`, `dugnad 1 …`).
 use coordinator_free_scheduler::{
-    Answer, Commit, Hash, Head, InvalidReason, JobId, Manifest, Message, Opening, Outcome, PeerKey,
-    Place, Profile, Query, Record, RunLimits, Signature, SignedBatch, SignedManifest, Span,
-    Statement, TableDirectory, TablePage, TrapClass, UnitEntry, Units, Void, Work, commitment,
+    Answer, ClaimedUnits, Commit, Hash, Head, InvalidReason, JobId, Manifest, Message, Opening,
+    Outcome, PeerKey, Place, Profile, Query, Record, RunLimits, Signature, SignedBatch,
+    SignedManifest, Span, Speed, Statement, TableDirectory, TablePage, TrapClass, UnitEntry, Units,
+    Void, Work, commitment,
     statement::{Batch, batch_hash},
     wire,
 };
@@ -115,9 +116,14 @@ impl Lines {
     }
 
     fn statements(&mut self) {
+        let claimed = ClaimedUnits {
+            spans: vec![Span { first: 200, count: 64 }],
+            rescues: vec![Span { first: 7, count: 1 }],
+            speed: Speed { log2_fuel_per_ms: 22, slots: 16 },
+        };
         let (unit, nonce, cites) = (70_000, [10; 16], vec![hash(16), hash(17)]);
         let statements = [
-            ("claim", Statement::Claim(vec![Span { first: 200, count: 64 }])),
+            ("claim", Statement::Claim(claimed)),
             ("commits", Statement::Commits(vec![Commit { unit, hash: hash(18) }])),
             ("openings", Statement::Openings(vec![Opening { unit, answer: exit(), nonce, cites }])),
             ("voids", Statement::Voids(vec![(1, Void::HostMemory), (2, Void::Engine)])),

@@ -1,7 +1,7 @@
 //! What authors may say, drawn at random.
 use coordinator_free_scheduler::{
-    Answer, Commit, Hash, JobId, Opening, Outcome, Place, SignedBatch, Span, Statement, Void,
-    commitment,
+    Answer, ClaimedUnits, Commit, Hash, JobId, Opening, Outcome, Place, SignedBatch, Span,
+    Statement, Void, commitment,
     statement::{Batch, batch_hash},
     wire,
 };
@@ -98,7 +98,9 @@ fn commit(job: JobId, unit: u32, author: usize, number: u64) -> Hash {
 
 fn statement(job: JobId, author: usize, said: Said) -> Statement {
     match said {
-        Said::Claim(span) => Statement::Claim(vec![span]),
+        Said::Claim(span) => {
+            Statement::Claim(ClaimedUnits { spans: vec![span], ..Default::default() })
+        }
         Said::Commit { unit, answer } => {
             Statement::Commits(vec![Commit { unit, hash: commit(job, unit, author, answer) }])
         }

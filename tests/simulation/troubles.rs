@@ -85,7 +85,7 @@ fn late_and_frozen_peers_are_part_of_it() {
     ];
     let scenario = Scenario { peers: 10, units: 400, late, freeze, ..Scenario::default() };
     let mut world = run_to_the_last_unit(scenario).0;
-    world.run_for(Duration::from_secs(2)); // until all is on disk
+    world.run_for(Duration::from_secs(30)); // until all is on disk, late copies too
     for peer in [0, 2, 9] {
         let digests = world.node(peer).expect("up").digests();
         world.kill(peer);

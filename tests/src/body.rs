@@ -86,8 +86,14 @@ impl Honesty {
         }
     }
 
-    /// What a node of this kind says that a unit comes to.
-    pub fn answer(&mut self, me: PeerKey, job: JobId, unit: UnitIndex) -> (Answer, Nonce) {
+    /// What a node of this kind says that a unit comes to, where the right answer took `fuel`.
+    pub fn answer(
+        &mut self,
+        me: PeerKey,
+        job: JobId,
+        unit: UnitIndex,
+        fuel: u64,
+    ) -> (Answer, Nonce) {
         let who = if self.together { 0 } else { me_number(me) };
         let dice = share_of(truth::number(who, "lie", &[job.0.prefix(), unit.into()]));
         let lies = dice < self.share && self.budget > 0;
@@ -95,7 +101,7 @@ impl Honesty {
         let answer = match (lies, self.together) {
             (true, true) => truth::colluding(job, unit),
             (true, false) => truth::wrong(me, job, unit),
-            (false, _) => truth::right(job, unit),
+            (false, _) => truth::right(job, unit, fuel),
         };
         (answer, truth::nonce(me, job, unit))
     }

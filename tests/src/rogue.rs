@@ -1,19 +1,23 @@
 //! Peers that do not run a node but play against the rules by hand.
 //!
 //! A rogue signs its own statements and nobody else's: that much the door ensures.
-use crate::{scenario::Kind, truth};
+use crate::{
+    scenario::{Kind, Scenario},
+    truth,
+};
 use coordinator_free_scheduler::{
-    Answer, Commit, Hash, JobId, LotIndex, Manifest, Message, Opening, PeerKey, Place, Query, Rng,
-    SignedBatch, SignedManifest, Span, Statement, UnitIndex, commitment,
+    Answer, ClaimedUnits, Commit, Hash, JobId, LotIndex, Manifest, Message, Opening, PeerKey,
+    Place, Query, Rng, SignedBatch, SignedManifest, Span, Speed, Statement, UnitIndex, commitment,
     statement::{Batch, batch_hash},
     wire,
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, rc::Rc};
 
 /// A peer that does harm.
 pub struct Rogue {
     key: PeerKey,
     kind: Kind,
+    scenario: Rc<Scenario>,
     rng: Rng,
     jobs: BTreeMap<JobId, Manifest>,
     logs: BTreeMap<(JobId, LotIndex), Tip>,
@@ -52,10 +56,11 @@ const FLOOD_AT_ONCE: usize = 32;
 
 impl Rogue {
     /// A rogue of a kind.
-    pub fn new(key: PeerKey, kind: Kind, seed: u64) -> Rogue {
+    pub fn new(key: PeerKey, kind: Kind, scenario: Rc<Scenario>, seed: u64) -> Rogue {
         Rogue {
             key,
             kind,
+            scenario,
             rng: Rng::new(seed),
             jobs: BTreeMap::new(),
             logs: BTreeMap::new(),
@@ -157,6 +162,11 @@ impl Rogue {
         None
     }
 
+    fn right(&self, job: JobId, unit: UnitIndex) -> Answer {
+        let number = self.jobs.get(&job).map_or(0, |manifest| manifest.salt as usize);
+        truth::right(job, unit, self.scenario.fuel(number, unit))
+    }
+
     fn commit(&self, job: JobId, unit: UnitIndex, answer: &Answer) -> Statement {
         let nonce = truth::nonce(self.key, job, unit);
         let hash = commitment(job, unit, self.key, answer, &nonce);
@@ -182,7 +192,7 @@ impl Rogue {
         let mut harms = Vec::new();
         for _ in 0..units {
             let Some(unit) = self.fresh_unit(job) else { break };
-            let claim = Statement::Claim(vec![Span { first: unit, count: 1 }]);
+            let claim = claim(Span { first: unit, count: 1 });
             let commit = self.commit(job, unit, &truth::wrong(self.key, job, unit));
             harms.push(self.publish(job, unit, vec![claim, commit]));
         }
@@ -219,7 +229,7 @@ impl Rogue {
     fn fork(&mut self, job: JobId) -> Vec<Harm> {
         let Some(unit) = self.fresh_unit(job) else { return Vec::new() };
         let lot = self.lot_of(job, unit);
-        let right = truth::right(job, unit);
+        let right = self.right(job, unit);
         let opening = self.opening(job, unit, right.clone());
         let story = vec![self.commit(job, unit, &right), Statement::Openings(vec![opening])];
         if self.logs.get(&(job, lot)).is_none_or(|tip| tip.sequence < 5) {
@@ -242,7 +252,7 @@ impl Rogue {
             harms.push(self.publish(job, unit, vec![Statement::Openings(vec![wrong])]));
         }
         if let Some(unit) = self.fresh_unit(job) {
-            let right = truth::right(job, unit);
+            let right = self.right(job, unit);
             let opening = self.opening(job, unit, right.clone());
             self.due.push((job, opening));
             let commit = self.commit(job, unit, &right);
@@ -256,7 +266,7 @@ impl Rogue {
         let lot = self.lot_of(job, first);
         let end = self.jobs[&job].lot_range(lot).end;
         let count = (end - first).min(256);
-        vec![self.publish(job, first, vec![Statement::Claim(vec![Span { first, count }])])]
+        vec![self.publish(job, first, vec![claim(Span { first, count })])]
     }
 
     /// What cannot be, of every sort.
@@ -267,10 +277,10 @@ impl Rogue {
         let many = Opening { cites: vec![Hash::of(b"cited"); 9], ..false_opening.clone() };
         let statements = match self.rng.below(9) {
             0 => vec![Statement::Commits(vec![Commit { unit: count, hash: Hash::default() }])],
-            1 => vec![Statement::Claim(vec![Span { first: 0, count: u32::MAX }])],
-            2 => vec![Statement::Claim(vec![Span { first: unit, count: 0 }])],
+            1 => vec![claim(Span { first: 0, count: u32::MAX })],
+            2 => vec![claim(Span { first: unit, count: 0 })],
             3 => vec![
-                self.commit(job, unit, &truth::right(job, unit)),
+                self.commit(job, unit, &self.right(job, unit)),
                 Statement::Openings(vec![false_opening]),
             ],
             4 => vec![Statement::Openings(vec![many])],
@@ -315,6 +325,11 @@ impl Rogue {
             .map(|message| Harm::Send(to, message))
             .into()
     }
+}
+
+fn claim(span: Span) -> Statement {
+    let speed = Speed { log2_fuel_per_ms: 12, slots: 4 };
+    Statement::Claim(ClaimedUnits { spans: vec![span], rescues: Vec::new(), speed })
 }
 
 fn heads(job: JobId, lot: LotIndex) -> Query {

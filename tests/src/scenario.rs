@@ -346,6 +346,11 @@ impl Scenario {
         cost_s * 1e6
     }
 
+    /// The fuel that a unit takes: a unit of it for each microsecond at speed 1.
+    pub fn fuel(&self, job: usize, unit: u32) -> u64 {
+        self.cost_us(job, unit) as u64 + 1
+    }
+
     /// How fast a peer is.
     pub fn speed(&self, peer: usize) -> f64 {
         let draw = Draw { seed: self.seed, what: "speed" };

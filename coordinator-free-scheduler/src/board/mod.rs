@@ -7,8 +7,9 @@ pub mod log;
 pub mod unit;
 
 use crate::{
-    CITES_MAX, Decision, Fault, Hash, JobId, LIMITS, LotIndex, Opening, PeerKey, Place, Profile,
-    SignedBatch, Span, Statement, UnitIndex, Verdict, statement::Batch, verify::quorum,
+    CITES_MAX, ClaimedUnits, Decision, Fault, Hash, JobId, LIMITS, LotIndex, Opening, PeerKey,
+    Place, Profile, SignedBatch, Span, Statement, UnitIndex, Verdict, statement::Batch,
+    verify::quorum,
 };
 use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
 use log::{Added, Author, Log};
@@ -37,7 +38,7 @@ pub struct Merged {
     /// Those among them that stand otherwise now, with how they stood before.
     pub changed: Vec<(UnitIndex, Standing)>,
     /// The author's latest claim.
-    pub claim: Option<(AuthorIndex, Vec<Span>)>,
+    pub claim: Option<(AuthorIndex, ClaimedUnits)>,
     /// Bad deeds of the author; what they were part of was left out.
     pub faults: Vec<Fault>,
     /// What of it belongs into a journal, in order: batches that are in their log's line now.
@@ -172,8 +173,8 @@ impl Board {
     fn apply(&mut self, author: AuthorIndex, statements: Vec<Statement>, merged: &mut Merged) {
         for statement in statements {
             match statement {
-                Statement::Claim(spans) => match self.claimable(&spans) {
-                    Ok(()) => merged.claim = Some((author, spans)),
+                Statement::Claim(claimed) => match self.claimable(&claimed) {
+                    Ok(()) => merged.claim = Some((author, claimed)),
                     Err(fault) => merged.faults.push(fault),
                 },
                 Statement::Commits(commits) => {
@@ -232,17 +233,18 @@ impl Board {
         }
     }
 
-    fn claimable(&self, spans: &[Span]) -> Result<(), Fault> {
+    fn claimable(&self, claimed: &ClaimedUnits) -> Result<(), Fault> {
         let range = self.range();
         let inside = |span: &Span| {
             span.count > 0
                 && span.first >= range.start
                 && span.first.checked_add(span.count).is_some_and(|end| end <= range.end)
         };
-        if !spans.iter().all(inside) {
+        let spans = || claimed.spans.iter().chain(&claimed.rescues);
+        if !spans().all(inside) {
             return Err(Fault::NoSuchUnit);
         }
-        match spans.iter().map(|span| span.count as u64).sum::<u64>() {
+        match spans().map(|span| span.count as u64).sum::<u64>() {
             units if units <= LIMITS.claim_units as u64 => Ok(()),
             _ => Err(Fault::OverLimit("units of a claim")),
         }

@@ -3,6 +3,7 @@
 //!
 //! What it is not: agreed with anybody. Only the board is; the rest is this node's own opinion.
 mod check;
+mod rescue;
 mod silence;
 mod work;
 
@@ -10,13 +11,14 @@ pub use silence::Silence;
 pub use work::Ran;
 
 use crate::{
-    Answer, BLOCK_UNITS, Decision, Fault, Hash, JobId, LIMITS, LotIndex, Manifest, Millis, Nonce,
-    Opening, Pace, PeerKey, Place, Profile, SignedBatch, Span, Statement, UnitIndex,
+    Answer, BLOCK_UNITS, ClaimedUnits, Decision, Fault, Hash, JobId, LEASE_MS_MAX, LotIndex,
+    Manifest, Millis, Nonce, Opening, Pace, PeerKey, Place, Profile, SignedBatch, Speed, Statement,
+    UnitIndex,
     board::{
         Board, Merged,
         unit::{AuthorIndex, Mark, Standing},
     },
-    claims::{Claim, Claims, in_order, spans_of, ticket},
+    claims::{Claim, Claims, in_order, ticket},
     outbox::{Outbox, Parcel},
     statement::{Batch, batch_hash},
     verify::quorum,
@@ -36,6 +38,8 @@ pub struct Lot {
     pub board: Board,
     /// What this node is about to say.
     pub outbox: Outbox,
+    /// Mean fuel of a unit of the job, once it is known.
+    pub unit_fuel: Option<u64>,
     claims: Claims,
     me: AuthorIndex,
     my_key: PeerKey,
@@ -56,6 +60,24 @@ pub struct Lot {
     place: Place,
     previous: Hash,
     tally: Tally,
+    fuel: MeanFuel,
+    workers: BTreeMap<AuthorIndex, Worker>,
+}
+
+/// What is known of how fast an author works here.
+#[derive(Clone, Copy, Debug, Default)]
+struct Worker {
+    speed: Speed,
+    last_sign: Millis,
+}
+
+/// What the units that are verified so far cost.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MeanFuel {
+    /// All of it.
+    pub sum: u64,
+    /// How many vouchers that is.
+    pub vouchers: u64,
 }
 
 /// Units of a lot by what they have come to, and what it took.
@@ -120,6 +142,7 @@ impl Lot {
         let mut fresh = Lot {
             board,
             outbox: Outbox::default(),
+            unit_fuel: None,
             claims: Claims::new(range.clone()),
             me: index,
             my_key: me,
@@ -140,9 +163,16 @@ impl Lot {
             place: Place { incarnation, sequence: 0 },
             previous: Hash::default(),
             tally: Tally::default(),
+            fuel: MeanFuel::default(),
+            workers: BTreeMap::new(),
         };
         fresh.refresh_all();
         fresh
+    }
+
+    /// What its verified units cost.
+    pub fn mean_fuel(&self) -> MeanFuel {
+        self.fuel
     }
 
     /// Units by what they have come to.
@@ -177,11 +207,12 @@ impl Lot {
         batch: Box<Batch>,
         now: Millis,
         pace: &Pace,
-        unit_ms: u64,
     ) -> Result<(Merged, Changes), Fault> {
+        let author = self.board.author(batch.author)?;
         let mut merged = self.board.merge(signed, batch)?;
-        if let Some((author, spans)) = merged.claim.take_if(|(author, _)| *author != self.me) {
-            self.hear_claim(author, in_order(spans), now, pace, unit_ms);
+        self.workers.entry(author).or_default().last_sign = now;
+        if let Some((author, claimed)) = merged.claim.take_if(|(author, _)| *author != self.me) {
+            self.hear_claim(author, claimed, now, pace);
         }
         let changes = self.changed(&merged, now, pace);
         Ok((merged, changes))
@@ -189,10 +220,12 @@ impl Lot {
 
     /// Takes what is to be said now, cut into batches within their limits.
     pub fn take_parcels(&mut self, now: Millis) -> Vec<Parcel> {
-        let mut held = if self.outbox.claims() { self.held() } else { Vec::new() };
-        held.truncate(LIMITS.claim_units as usize);
+        let held = match self.outbox.claims() {
+            true => self.claimed(self.held()),
+            false => ClaimedUnits::default(),
+        };
         let openings = self.due_openings(now);
-        self.outbox.take(spans_of(&held), openings)
+        self.outbox.take(held, openings)
     }
 
     /// Says something of this node's own; the batch bytes are to be signed and persisted.
@@ -220,19 +253,20 @@ impl Lot {
         self.board.log_own(self.me, place, signed);
     }
 
-    fn hear_claim(
-        &mut self,
-        author: AuthorIndex,
-        spans: Vec<Span>,
-        now: Millis,
-        pace: &Pace,
-        unit_ms: u64,
-    ) {
+    fn hear_claim(&mut self, author: AuthorIndex, claimed: ClaimedUnits, now: Millis, pace: &Pace) {
+        let ClaimedUnits { mut spans, rescues, speed } = claimed;
+        let rescues = in_order(rescues);
+        self.workers.entry(author).or_default().speed = speed;
+        spans.extend(&rescues);
+        let spans = in_order(spans);
         let units: Vec<UnitIndex> = spans.iter().flat_map(|span| span.units()).collect();
-        let lease_ms = pace.lease_ms.saturating_add(4 * units.len() as u64 * unit_ms);
+        let turns = (units.len() as u64).div_ceil(speed.slots());
+        let unit_ms = self.unit_ms(author).unwrap_or(0);
+        let lease_ms = pace.lease_ms.saturating_add(turns.saturating_mul(4 * unit_ms));
         let ticket = ticket(self.draw, self.board.key(author));
-        let claim = Claim { author, heard: now, ticket, ends: now.plus(lease_ms) };
-        let gone = self.claims.replace(spans, claim, author == self.me);
+        let ends = now.plus(lease_ms.min(LEASE_MS_MAX));
+        let claim = Claim { author, heard: now, ticket, ends, copy: false };
+        let gone = self.claims.replace(spans, &rescues, claim, author == self.me);
         for unit in units {
             if self.board.unit(unit).is_some_and(|known| known.tried_by(author)) {
                 self.claims.remove(author, unit);
@@ -257,9 +291,15 @@ impl Lot {
             }
             let key = |(author, mark): &(AuthorIndex, Mark)| (self.board.key(*author), *mark);
             let gone = before.marks.iter().filter(|mark| !after.marks.contains(mark));
+            for (_, mark) in gone.clone() {
+                self.fuel.withdraw(*mark);
+            }
             changes.withdrawn.extend(gone.map(key));
             let new = after.marks.iter().filter(|mark| !before.marks.contains(mark)).map(key);
-            changes.added.extend(new.map(|(peer, mark)| (peer, mark, *unit)));
+            for (peer, mark) in new {
+                self.fuel.add(mark);
+                changes.added.push((peer, mark, *unit));
+            }
         }
         for unit in &merged.touched {
             changes.spoke.extend(self.settle(*unit, now, pace));
@@ -399,5 +439,20 @@ fn tried_units(statement: &Statement) -> Vec<UnitIndex> {
         Statement::Commits(commits) => commits.iter().map(|commit| commit.unit).collect(),
         Statement::Voids(voids) => voids.iter().map(|(unit, _)| *unit).collect(),
         Statement::Claim(_) | Statement::Openings(_) | Statement::Cancel => Vec::new(),
+    }
+}
+
+impl MeanFuel {
+    fn add(&mut self, mark: Mark) {
+        if let Mark::Right(fuel) = mark {
+            (self.sum, self.vouchers) = (self.sum.saturating_add(fuel), self.vouchers + 1);
+        }
+    }
+
+    fn withdraw(&mut self, mark: Mark) {
+        if let Mark::Right(fuel) = mark {
+            self.sum = self.sum.saturating_sub(fuel);
+            self.vouchers = self.vouchers.saturating_sub(1);
+        }
     }
 }

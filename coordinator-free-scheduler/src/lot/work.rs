@@ -4,8 +4,8 @@
 //! what it knows; [`Lot::refresh`] keeps it so after every change to a unit.
 use super::Lot;
 use crate::{
-    Answer, BLOCK_UNITS, CLAIMS_MAX, Commit, Decision, Hash, Millis, Nonce, Pace, PeerKey,
-    UnitIndex, Void,
+    Answer, BLOCK_UNITS, CLAIMS_MAX, ClaimedUnits, Commit, Decision, Hash, LIMITS, Millis, Nonce,
+    Pace, PeerKey, Speed, UnitIndex, Void,
     claims::{Claim, spans_of},
     verify::quorum,
 };
@@ -47,7 +47,7 @@ impl Lot {
         room && self.wanted(unit, None) && !self.in_hands(unit) && self.own_claim(unit).is_none()
     }
 
-    fn own_claim(&self, unit: UnitIndex) -> Option<&Claim> {
+    pub(super) fn own_claim(&self, unit: UnitIndex) -> Option<&Claim> {
         self.claims.on(unit).iter().find(|claim| claim.author == self.me)
     }
 
@@ -58,7 +58,7 @@ impl Lot {
 
     /// Whether a unit wants another execution that this node may give, beyond what others claimed
     /// (before `mine`, if this node holds a claim itself).
-    fn wanted(&self, unit: UnitIndex, mine: Option<&Claim>) -> bool {
+    pub(super) fn wanted(&self, unit: UnitIndex, mine: Option<&Claim>) -> bool {
         let Some(known) = self.board.unit(unit) else { return false };
         if known.standing.decision != Decision::Open
             || self.board.cancelled()
@@ -70,7 +70,7 @@ impl Lot {
         let ahead = |claim: &&Claim| {
             claim.author != self.me
                 && self.counts(claim.author, unit)
-                && mine.is_none_or(|mine| claim.precedes(mine))
+                && mine.is_none_or(|mine| !mine.copy && (claim.copy || claim.precedes(mine)))
         };
         needed > self.claims.on(unit).iter().filter(ahead).count()
     }
@@ -91,7 +91,7 @@ impl Lot {
     /// Claims up to `most` open units, block by block in this node's own order, each from its own
     /// place in a block on: where few units are left, peers begin at different ones.
     /// Answers whether it could.
-    pub fn claim(&mut self, most: u32, now: Millis, pace: &Pace, unit_ms: u64) -> bool {
+    pub fn claim(&mut self, most: u32, speed: Speed, now: Millis, pace: &Pace) -> bool {
         let mut units: Vec<UnitIndex> = Vec::new();
         for block in self.order.iter().filter(|block| self.blocks[**block as usize] > 0) {
             let open = self.block_from_offset(*block).filter(|unit| self.open[self.at(*unit)]);
@@ -103,10 +103,11 @@ impl Lot {
         if units.is_empty() {
             return false;
         }
+        self.workers.entry(self.me).or_default().speed = speed;
         let mut held = self.held();
         held.extend(&units);
         held.sort_unstable();
-        self.hear_claim(self.me, spans_of(&held), now, pace, unit_ms);
+        self.hear_claim(self.me, self.claimed(held), now, pace);
         units.retain(|unit| self.own_claim(*unit).is_some());
         self.queue.extend(&units);
         self.outbox.claim(now);
@@ -118,8 +119,17 @@ impl Lot {
     pub(super) fn claim_again(&mut self, now: Millis, pace: &Pace) {
         let held = self.held();
         self.queue.retain(|unit| held.binary_search(unit).is_ok());
-        self.hear_claim(self.me, spans_of(&held), now, pace, 0);
+        self.hear_claim(self.me, self.claimed(held), now, pace);
         self.outbox.claim(now);
+    }
+
+    /// This node's claim on some units, sorted; it is cut where a claim may not name more.
+    pub(super) fn claimed(&self, mut units: Vec<UnitIndex>) -> ClaimedUnits {
+        units.truncate(LIMITS.claim_units as usize);
+        let copy = |unit: &UnitIndex| self.own_claim(*unit).is_some_and(|claim| claim.copy);
+        let (copies, plain): (Vec<UnitIndex>, Vec<UnitIndex>) = units.into_iter().partition(copy);
+        let speed = self.workers.get(&self.me).copied().unwrap_or_default().speed;
+        ClaimedUnits { spans: spans_of(&plain), rescues: spans_of(&copies), speed }
     }
 
     /// Units that this node holds a lease on and has not committed to yet, sorted: what it claims.

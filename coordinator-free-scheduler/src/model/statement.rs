@@ -35,6 +35,46 @@ impl Span {
     }
 }
 
+/// How fast a peer is, by its own word: a hint that a false word makes useless, no more.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Debug, Default)]
+pub struct Speed {
+    /// Fuel that one slot burns in a millisecond, as a power of two; 0 for unknown. Rounded, so
+    /// that it tells little about the machine.
+    pub log2_fuel_per_ms: u8,
+    /// Units that it runs at once.
+    pub slots: u8,
+}
+
+impl Speed {
+    /// That of a peer which burns so much; `None` is not known yet.
+    pub fn of(fuel_per_ms: Option<u64>, slots: usize) -> Speed {
+        let power = fuel_per_ms.map_or(0, |fuel| (fuel.max(2) + fuel.max(2) / 2).ilog2() as u8);
+        Speed { log2_fuel_per_ms: power, slots: slots.min(255) as u8 }
+    }
+
+    /// Fuel that one slot burns in a millisecond, at least 1; `None` if it is not known.
+    pub fn fuel_per_ms(self) -> Option<u64> {
+        (self.log2_fuel_per_ms > 0).then(|| 1 << self.log2_fuel_per_ms.min(40))
+    }
+
+    /// Units that it runs at once, at least 1.
+    pub fn slots(self) -> u64 {
+        u64::from(self.slots.max(1))
+    }
+}
+
+/// What an author is on.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug, Default)]
+pub struct ClaimedUnits {
+    /// Units that were open to it, in the order in which it runs them.
+    pub spans: Vec<Span>,
+    /// Units that somebody slower is on: copies, to end the job sooner. Whoever has not begun one
+    /// of them yields.
+    pub rescues: Vec<Span>,
+    /// How fast it says it is.
+    pub speed: Speed,
+}
+
 /// The hash of an answer, published before it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
 pub struct Commit {
@@ -63,7 +103,7 @@ pub struct Opening {
 pub enum Statement {
     /// "Of this lot I am on these units, and on no others." A hint that expires, never a safety
     /// condition.
-    Claim(Vec<Span>),
+    Claim(ClaimedUnits),
     /// Hashes of answers.
     Commits(Vec<Commit>),
     /// The answers.
@@ -78,7 +118,7 @@ impl Statement {
     /// Unit entries in it, for the limit of a batch.
     pub fn entries(&self) -> usize {
         match self {
-            Statement::Claim(spans) => spans.len(),
+            Statement::Claim(claimed) => claimed.spans.len() + claimed.rescues.len(),
             Statement::Commits(commits) => commits.len(),
             Statement::Openings(openings) => openings.len(),
             Statement::Voids(voids) => voids.len(),

@@ -69,7 +69,8 @@ impl World {
             body.running.retain(|run| (run.0, run.1) != (job, unit));
         }
         self.run_next(peer);
-        let end = Ok(self.peers[peer].honesty.answer(key, job, unit));
+        let fuel = self.fuel(job, unit);
+        let end = Ok(self.peers[peer].honesty.answer(key, job, unit, fuel));
         self.feed(peer, Input::Ran { job, unit, took_us, end });
     }
 
@@ -87,8 +88,12 @@ impl World {
     }
 
     fn took_us(&self, peer: usize, job: JobId, unit: UnitIndex) -> u64 {
+        ((self.fuel(job, unit) as f64 / self.peers[peer].speed) as u64).max(1)
+    }
+
+    fn fuel(&self, job: JobId, unit: UnitIndex) -> u64 {
         let number = self.jobs.iter().position(|known| *known == job).unwrap_or_default();
-        ((self.scenario.cost_us(number, unit) / self.peers[peer].speed) as u64).max(1)
+        self.scenario.fuel(number, unit)
     }
 
     // ---- outputs ---------------------------------------------------------------------------
@@ -243,7 +248,7 @@ impl World {
         }
         match notice {
             Notice::Verdict { job, unit, verdict: Verdict::Verified { answer, .. }, .. } => {
-                if answer != truth::right(job, unit) {
+                if answer != truth::right(job, unit, self.fuel(job, unit)) {
                     self.count.wrong_accepted += 1;
                 }
                 self.note_progress(peer);

@@ -17,6 +17,7 @@ use coordinator_free_scheduler::{
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BinaryHeap, HashMap},
+    rc::Rc,
     time::Duration,
 };
 
@@ -25,7 +26,7 @@ pub struct World {
     /// What the scenario is called.
     pub name: String,
     /// As asked for.
-    pub scenario: Scenario,
+    pub scenario: Rc<Scenario>,
     /// Everybody, by number.
     pub peers: Vec<Peer>,
     /// The jobs submitted so far.
@@ -166,7 +167,7 @@ impl World {
             said: Said::default(),
             rogues_rest: false,
             name: String::new(),
-            scenario,
+            scenario: Rc::new(scenario),
         };
         world.befriend();
         world.plan();
@@ -367,7 +368,8 @@ impl World {
             && !matches!(kind, Kind::Naive | Kind::Colluder)
         {
             let draw = truth::number(seed, "rogue", &[peer as u64]);
-            one.mind = Mind::Rogue(Box::new(Rogue::new(one.key, kind, draw)));
+            one.mind =
+                Mind::Rogue(Box::new(Rogue::new(one.key, kind, self.scenario.clone(), draw)));
             self.at(self.now_us + draw % ACT_US, peer, What::Act);
         } else {
             let body = Body::start(one.key, seed, one.life, &one.journal, now);
@@ -401,7 +403,7 @@ impl World {
     }
 
     fn submit(&mut self, peer: usize, salt: u64) {
-        let Scenario { units, lot_units, profile: quorum, .. } = self.scenario;
+        let Scenario { units, lot_units, profile: quorum, .. } = *self.scenario;
         let manifest = truth::manifest(self.peers[peer].key, units, lot_units, quorum, salt);
         let now = self.now();
         let Some(body) = self.body(peer) else {
