@@ -15,6 +15,8 @@ const SPAN_BYTES: usize = 5 + 5;
 const COMMIT_BYTES: usize = 5 + 32;
 /// Bytes that an opening takes beyond what it cites: unit, answer, nonce, and their lengths.
 const OPENING_BYTES: usize = 5 + 145 + 16 + 2;
+/// Units that are committed to and opened in one go; they fit a batch twice over.
+const AT_ONCE_UNITS: usize = 64;
 /// Bytes of a batch that are not statements, with room to spare.
 const HEAD_BYTES: usize = 256;
 
@@ -23,6 +25,7 @@ const HEAD_BYTES: usize = 256;
 pub struct Outbox {
     claim: bool,
     commits: Vec<(Commit, Answer, Nonce)>,
+    at_once: bool,
     openings: BTreeMap<UnitIndex, Ready>,
     voids: Vec<(UnitIndex, Void)>,
     cancel: bool,
@@ -48,6 +51,12 @@ pub struct Parcel {
 }
 
 impl Outbox {
+    /// An empty one. With `at_once` answers are opened in the batch that commits to them, for
+    /// where one answer is enough and nobody's copy is of use.
+    pub fn new(at_once: bool) -> Outbox {
+        Outbox { at_once, ..Outbox::default() }
+    }
+
     /// When something in it should leave.
     pub fn due(&self) -> Option<Millis> {
         self.due
@@ -138,7 +147,11 @@ impl Outbox {
             cut.begin_if_full(SPAN_BYTES * spans + 8, spans.max(1));
             cut.statements().push(Statement::Claim(held));
         }
-        for (commit, answer, nonce) in self.commits.drain(..) {
+        let commits = core::mem::take(&mut self.commits);
+        if self.at_once {
+            cut.open_at_once(&commits);
+        }
+        for (commit, answer, nonce) in commits.into_iter().filter(|_| !self.at_once) {
             cut.begin_if_full(COMMIT_BYTES, 1);
             cut.answers().push((commit.unit, answer, nonce));
             match cut.statements().last_mut() {
@@ -187,6 +200,23 @@ impl Cut {
         }
         self.bytes += bytes;
         self.entries += entries;
+    }
+
+    /// Commits with their openings behind them.
+    fn open_at_once(&mut self, commits: &[(Commit, Answer, Nonce)]) {
+        for some in commits.chunks(AT_ONCE_UNITS) {
+            self.begin_if_full((COMMIT_BYTES + OPENING_BYTES) * some.len(), 2 * some.len());
+            let opening = |(commit, answer, nonce): &(Commit, Answer, Nonce)| Opening {
+                unit: commit.unit,
+                answer: answer.clone(),
+                nonce: *nonce,
+                cites: Vec::new(),
+            };
+            let openings = some.iter().map(opening).collect();
+            let commits = some.iter().map(|(commit, ..)| commit.clone()).collect();
+            self.statements().push(Statement::Commits(commits));
+            self.statements().push(Statement::Openings(openings));
+        }
     }
 
     fn last(&mut self) -> &mut Parcel {

@@ -141,7 +141,7 @@ impl Lot {
         let blocks = (units as u32).div_ceil(BLOCK_UNITS);
         let mut fresh = Lot {
             board,
-            outbox: Outbox::default(),
+            outbox: Outbox::new(n == 1),
             unit_fuel: None,
             claims: Claims::new(range.clone()),
             me: index,
