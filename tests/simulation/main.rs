@@ -4,6 +4,7 @@
 //! then no honest node may have believed a wrong answer, blamed an honest peer or contradicted
 //! itself, and all must have come to the same verdicts. Invariants are checked on the way.
 mod mischief;
+mod scenarios;
 mod troubles;
 
 use std::time::Duration;
