@@ -97,8 +97,13 @@ pub enum Output {
         /// The units.
         units: Vec<UnitIndex>,
     },
-    /// Stop what runs of this job; it still answers [`Input::Ran`].
-    Stop(JobId),
+    /// Nobody needs these runs any more; each still answers [`Input::Ran`].
+    Stop {
+        /// Their job.
+        job: JobId,
+        /// The units.
+        units: Vec<UnitIndex>,
+    },
     /// Something a person or a counter may want to know.
     Notice(Notice),
 }

@@ -60,9 +60,15 @@ impl Node {
         self.journal.announcements.push(signed);
     }
 
-    /// Sets the timers that a lot wants after anything was done to it.
+    /// Sets the timers that a lot wants after anything was done to it, and stops what it does not
+    /// want any more.
     pub(crate) fn follow_up(&mut self, id: JobId, index: LotIndex) {
-        let Some(lot) = self.jobs.get(&id).and_then(|job| job.lots.get(&index)) else { return };
+        let lot = self.jobs.get_mut(&id).and_then(|job| job.lots.get_mut(&index));
+        let Some(lot) = lot else { return };
+        let units = lot.take_needless();
+        if !units.is_empty() {
+            self.outputs.push_back(Output::Stop { job: id, units });
+        }
         if let Some(due) = lot.outbox.due() {
             self.outboxes.insert((id, index));
             self.timers.insert((due, Timer::Flush));

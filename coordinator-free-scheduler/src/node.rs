@@ -413,9 +413,6 @@ impl Node {
         let ended = job.status().state != crate::JobState::Running;
         if ended && !core::mem::replace(&mut job.ended, ended) {
             self.outputs.push_back(Output::Notice(Notice::Ended(id)));
-            if self.jobs.get(&id).is_some_and(Job::cancelled) {
-                self.outputs.push_back(Output::Stop(id));
-            }
         } else {
             job.ended = ended;
         }
@@ -434,11 +431,11 @@ impl Node {
         self.in_flight = self.in_flight.saturating_sub(1);
         let (me, pace) = (self.config.me, self.config.pace);
         let Some(index) = self.lot_of(id, unit) else { return };
-        if let Some(job) = self.jobs.get_mut(&id) {
-            job.took(took_us);
-        }
         if let Ok((answer, _)) = &end {
             self.burned(answer.fuel, took_us);
+            if let Some(job) = self.jobs.get_mut(&id) {
+                job.took(took_us);
+            }
         }
         let end = end.map(|(answer, nonce)| {
             let hash = commitment(id, unit, me, &answer, &nonce);

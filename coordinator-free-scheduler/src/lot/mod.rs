@@ -52,6 +52,8 @@ pub struct Lot {
     open_units: u32,
     queue: VecDeque<UnitIndex>,
     running: BTreeSet<UnitIndex>,
+    needless: BTreeSet<UnitIndex>,
+    stopped: BTreeSet<UnitIndex>,
     done: BTreeSet<UnitIndex>,
     answers: BTreeMap<UnitIndex, (Answer, Nonce)>,
     restored: Vec<(UnitIndex, Answer, Nonce)>,
@@ -155,6 +157,8 @@ impl Lot {
             open_units: 0,
             queue: VecDeque::new(),
             running: BTreeSet::new(),
+            needless: BTreeSet::new(),
+            stopped: BTreeSet::new(),
             done: BTreeSet::new(),
             answers: BTreeMap::new(),
             restored: Vec::new(),
@@ -309,6 +313,10 @@ impl Lot {
         if forked || (self.board.cancelled() && self.open_units > 0) {
             self.refresh_all();
         }
+        if self.board.cancelled() {
+            let running: Vec<UnitIndex> = self.running.iter().copied().collect();
+            running.into_iter().for_each(|unit| self.stop_if_needless(unit));
+        }
         changes
     }
 
@@ -323,6 +331,7 @@ impl Lot {
         self.open_own(unit, now, pace);
         self.watch_silence(unit, now, pace);
         self.refresh(unit);
+        self.stop_if_needless(unit);
         spoke
     }
 

@@ -172,6 +172,27 @@ impl Lot {
         None
     }
 
+    /// Has a run stopped whose answer nobody needs any more: others have committed, or the job is
+    /// at its end.
+    pub(super) fn stop_if_needless(&mut self, unit: UnitIndex) {
+        if !self.running.contains(&unit) || self.stopped.contains(&unit) {
+            return;
+        }
+        let Some(known) = self.board.unit(unit) else { return };
+        let needed = || quorum::needed(known, self.quorum, |author| self.counts(author, unit));
+        let open = known.standing.decision == Decision::Open && !self.board.cancelled();
+        if !open || needed() == 0 {
+            self.needless.insert(unit);
+        }
+    }
+
+    /// Runs that are to be stopped, each once.
+    pub fn take_needless(&mut self) -> Vec<UnitIndex> {
+        let needless = core::mem::take(&mut self.needless);
+        self.stopped.extend(&needless);
+        needless.into_iter().collect()
+    }
+
     /// Lets go of a unit, and lets others know soon.
     fn yield_unit(&mut self, unit: UnitIndex, now: Millis, pace: &Pace) {
         self.claims.remove(self.me, unit);
@@ -182,6 +203,8 @@ impl Lot {
     /// A unit of this node's ended.
     pub fn ran(&mut self, ran: Ran, now: Millis, pace: &Pace) {
         let Ran { unit, end } = ran;
+        self.stopped.remove(&unit);
+        self.needless.remove(&unit);
         if !self.running.remove(&unit) || self.board.cancelled() {
             return;
         }

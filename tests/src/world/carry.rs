@@ -56,7 +56,11 @@ impl World {
         }
     }
 
-    pub(super) fn ran(&mut self, peer: usize, job: JobId, unit: UnitIndex, took_us: u64) {
+    pub(super) fn ran(&mut self, peer: usize, run: (JobId, UnitIndex, u64), took_us: u64) {
+        if !self.body(peer).is_some_and(|body| body.running.contains(&run)) {
+            return; // It was stopped.
+        }
+        let (job, unit, _) = run;
         self.count.executions += 1;
         self.count.busy_us += took_us;
         let done = self.executed.entry((job, unit)).or_default();
@@ -83,7 +87,8 @@ impl World {
             let Some((job, unit)) = body.runs.pop_front() else { return };
             body.running.push((job, unit, now_us));
             let took_us = self.took_us(peer, job, unit);
-            self.at(now_us + took_us, peer, What::Ran { life, job, unit, took_us });
+            let what = What::Ran { life, job, unit, began_us: now_us, took_us };
+            self.at(now_us + took_us, peer, what);
         }
     }
 
@@ -117,12 +122,12 @@ impl World {
                     }
                     self.run_next(peer);
                 }
-                Output::Stop(job) => stopped.push(job),
+                Output::Stop { job, units } => stopped.push((job, units)),
                 Output::Notice(notice) => self.note(peer, notice),
             }
         }
-        for job in stopped {
-            self.stop(peer, job);
+        for (job, units) in stopped {
+            units.into_iter().for_each(|unit| self.stop(peer, job, unit));
         }
         self.set_alarm(peer);
     }
@@ -139,19 +144,19 @@ impl World {
         self.at(at_us, peer, What::Flushed { life, ticket });
     }
 
-    pub(super) fn stop(&mut self, peer: usize, job: JobId) {
+    pub(super) fn stop(&mut self, peer: usize, job: JobId, unit: UnitIndex) {
+        let now_us = self.now_us;
         let Some(body) = self.body(peer) else { return };
-        let mut waiting = Vec::new();
-        body.runs.retain(|run| match run.0 == job {
-            true => {
-                waiting.push(run.1);
-                false
-            }
-            false => true,
-        });
-        for unit in waiting {
+        let known = body.runs.len() + body.running.len();
+        body.runs.retain(|run| *run != (job, unit));
+        let cut_off = body.running.extract_if(.., |run| (run.0, run.1) == (job, unit));
+        let busy_us: u64 = cut_off.map(|(.., since_us)| now_us - since_us).sum();
+        let stopped = body.runs.len() + body.running.len() < known;
+        self.count.busy_us += busy_us;
+        if stopped {
+            self.run_next(peer);
             let end = Err(Void::Interrupted);
-            self.feed(peer, Input::Ran { job, unit, took_us: 0, end });
+            self.feed(peer, Input::Ran { job, unit, took_us: busy_us, end });
         }
     }
 

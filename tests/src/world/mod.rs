@@ -93,7 +93,7 @@ enum What {
     Mail { from: PeerKey, cargo: Cargo },
     Wake,
     Flushed { life: u64, ticket: u64 },
-    Ran { life: u64, job: JobId, unit: UnitIndex, took_us: u64 },
+    Ran { life: u64, job: JobId, unit: UnitIndex, began_us: u64, took_us: u64 },
     Act,
     Kill,
     Start,
@@ -139,6 +139,8 @@ impl PartialEq for Event {
 impl Eq for Event {}
 
 const SECOND_US: u64 = 1_000_000;
+/// Seconds without anything new after which nobody has anything left to say.
+const CALM_S: u64 = 4;
 /// How often nodes are weighed, and how many.
 const WEIGHED_EVERY_S: u64 = 10;
 const WEIGHED: usize = 8;
@@ -252,10 +254,12 @@ impl World {
     /// # Errors
     /// The time limit came first; what was still open.
     pub fn run(&mut self) -> Result<Report, String> {
+        let mut calm_s = 0;
         self.run_until_all(|world| {
             let over = world.planned_us() <= world.now_us && world.ended();
             world.rogues_rest |= over;
-            over && world.settled()
+            calm_s = if over && world.settled() { calm_s + 1 } else { 0 };
+            calm_s >= CALM_S
         })
     }
 
@@ -330,9 +334,9 @@ impl World {
             What::Mail { from, cargo } => self.deliver(peer, from, cargo),
             What::Wake => self.wake(peer),
             What::Flushed { life, ticket } => self.flushed(peer, life, ticket),
-            What::Ran { life, job, unit, took_us } => {
+            What::Ran { life, job, unit, began_us, took_us } => {
                 if life == self.peers[peer].life {
-                    self.ran(peer, job, unit, took_us);
+                    self.ran(peer, (job, unit, began_us), took_us);
                 }
             }
             What::Act => self.act(peer),

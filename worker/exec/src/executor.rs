@@ -64,11 +64,12 @@ impl Executor {
         self.threads.spawn_fifo(move || done(run_caught(&sandbox, run, stop)));
     }
 
-    /// Ends the runs of `tag`, queued ones too, as [`Void::Interrupted`]. Later runs of the same tag
-    /// are not touched.
-    pub fn interrupt(&self, tag: RunTag) {
-        let stop = self.flags.lock().remove(&tag);
-        raise(stop);
+    /// Ends the runs of some tags, queued ones too, as [`Void::Interrupted`]. Later runs of the same
+    /// tags are not touched.
+    pub fn interrupt(&self, tags: impl IntoIterator<Item = RunTag>) {
+        let mut flags = self.flags.lock();
+        tags.into_iter().for_each(|tag| raise(flags.remove(&tag)));
+        drop(flags);
         self.sandbox.wake();
     }
 
@@ -109,8 +110,10 @@ impl StopFlags {
         if let Some(stop) = flags.get(&tag).and_then(Weak::upgrade) {
             return stop;
         }
-        // A new tag is rare; it pays for clearing away those that have no runs any more.
-        flags.retain(|_, stop| stop.strong_count() > 0);
+        // Those that have no runs any more are cleared away each time that they have doubled.
+        if flags.len().is_power_of_two() {
+            flags.retain(|_, stop| stop.strong_count() > 0);
+        }
         let stop = Arc::new(AtomicBool::new(false));
         flags.insert(tag, Arc::downgrade(&stop));
         stop

@@ -63,7 +63,7 @@ pub struct Ran {
     pub detail: String,
 }
 
-/// Names runs that are interrupted together; the driver gives each job one.
+/// Names runs that are interrupted together; the driver gives each unit one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct RunTag(pub u64);
 

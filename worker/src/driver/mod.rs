@@ -403,7 +403,9 @@ impl Driver {
                     Some(known) => self.runs.start(job, &known.manifest, units),
                     None => tracing::error!("asked to run units of the unknown job {job}"),
                 },
-                Output::Stop(job) => self.executor.interrupt(tag_of(job)),
+                Output::Stop { job, units } => {
+                    self.executor.interrupt(units.into_iter().map(|unit| tag_of(job, unit)));
+                }
                 Output::Notice(notice) => self.on_notice(notice),
             }
         }
@@ -466,8 +468,8 @@ impl Driver {
 }
 
 /// Runs of one job are interrupted together.
-fn tag_of(job: JobId) -> RunTag {
-    RunTag(job.0.prefix())
+fn tag_of(job: JobId, unit: UnitIndex) -> RunTag {
+    RunTag(job.0.prefix().wrapping_add(unit.into()))
 }
 
 fn replay(store: &Store, node: &mut Node) -> Result<(), DriverError> {

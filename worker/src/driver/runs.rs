@@ -64,7 +64,7 @@ impl Runs {
                     for (unit, run) in units.into_iter().zip(prepared) {
                         let done = shared.clone();
                         let report = move |ran| done.finish(job, unit, ran);
-                        shared.executor.spawn(tag_of(job), run, report);
+                        shared.executor.spawn(tag_of(job, unit), run, report);
                     }
                 }
                 Err(error) => {

@@ -186,14 +186,14 @@ fn an_interrupt_ends_the_runs_of_its_tag_and_no_others() {
     // Two run, two wait behind them; by then the two are within the guest.
     (1..=4).for_each(|tag| spawn(tag, &forever));
     thread::sleep(Duration::from_millis(200));
-    executor.interrupt(RunTag(3));
-    executor.interrupt(RunTag(1));
-    executor.interrupt(RunTag(99));
+    executor.interrupt([RunTag(3)]);
+    executor.interrupt([RunTag(1)]);
+    executor.interrupt([RunTag(99)]);
     let mut first = [next(), next()];
     first.sort();
     assert_eq!(first, [(1, Err(Void::Interrupted)), (3, Err(Void::Interrupted))]);
     spawn(1, &command("(call $proc_exit (i32.const 7))"));
-    executor.interrupt(RunTag(2));
+    executor.interrupt([RunTag(2)]);
     assert_eq!(next(), (2, Err(Void::Interrupted)));
     assert!(matches!(next(), (1, Ok(Outcome::Exit { code: 7, .. }))), "a tag may be used again");
     executor.interrupt_all();
