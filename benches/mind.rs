@@ -11,6 +11,7 @@ use coordinator_free_scheduler::{
 use criterion::{Criterion, Throughput};
 use std::{
     hint::black_box,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -61,7 +62,7 @@ fn merge(batches: &[SignedBatch]) -> Duration {
     let mut board = board();
     let since = Instant::now();
     for signed in batches {
-        let batch = Box::new(signed.open().expect("a batch of this bench"));
+        let batch = Arc::new(signed.open().expect("a batch of this bench"));
         let merged = board.merge(signed.clone(), batch).expect("a batch in its place");
         assert!(merged.faults.is_empty(), "nobody errs here");
     }
@@ -81,7 +82,7 @@ fn report(batches: &[SignedBatch], entries: usize, merging: Duration, decoding: 
         "bench": "mind",
         "units": UNITS,
         "entries": entries,
-        "bytes": batches.iter().map(|signed| signed.bytes.len()).sum::<usize>(),
+        "bytes": batches.iter().map(|signed| signed.bytes().len()).sum::<usize>(),
         "merged_entries_per_s": per_s(merging),
         "reference": "postcard decode of the same bytes",
         "reference_entries_per_s": per_s(decoding),
@@ -146,7 +147,7 @@ fn log(author: u8, statements: impl Iterator<Item = Statement>) -> Vec<SignedBat
         let (author, statements) = (peer(author), vec![statement]);
         let batch = Batch { job: job(), lot: 0, author, place, previous, statements };
         let bytes = wire::encode(&batch).into();
-        let signed = SignedBatch { bytes, signature: Signature([0; 64]) };
+        let signed = SignedBatch::new(bytes, Signature([0; 64]));
         previous = signed.hash();
         signed
     });

@@ -2,7 +2,7 @@
 //!
 //! The state machine keeps sums and marks beside the facts they follow from, so that each input
 //! costs little. Here every one of them is derived again, slowly, and compared.
-use crate::{JobId, Ledger, Mark, Node, PeerKey};
+use crate::{JobId, Mark, Node, PeerKey};
 use alloc::{format, string::String};
 
 impl Node {
@@ -28,7 +28,7 @@ impl Node {
 
     /// The ledger is what the boards say, no more and no less.
     fn check_ledger(&self) -> Result<(), String> {
-        let mut counted = Ledger::default();
+        let mut counted = self.settled.clone();
         for (id, job) in &self.jobs {
             for lot in job.lots.values() {
                 lot.marks().for_each(|(peer, mark): (PeerKey, Mark)| counted.add(peer, mark));

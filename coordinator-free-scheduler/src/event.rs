@@ -25,7 +25,7 @@ pub enum Input {
         /// As signed.
         signed: SignedBatch,
         /// What it says.
-        batch: Box<Batch>,
+        batch: Arc<Batch>,
     },
     /// A question of anti-entropy.
     Query {
@@ -58,6 +58,8 @@ pub enum Input {
     },
     /// How many units may run at once; 0 pauses. Running ones are left to end.
     Slots(usize),
+    /// About how many peers the network has, as far as the body can tell.
+    GridPeers(u32),
     /// The deadline came.
     Tick,
 }
@@ -74,6 +76,20 @@ pub enum Output {
     },
     /// Gossip a manifest.
     Announce(SignedManifest),
+    /// Hear what is published about a lot from now on, and find others who are in it.
+    Attend {
+        /// The job.
+        job: JobId,
+        /// The lot.
+        lot: LotIndex,
+    },
+    /// No more of that.
+    Leave {
+        /// The job.
+        job: JobId,
+        /// The lot.
+        lot: LotIndex,
+    },
     /// Gossip a batch in its lot's shard.
     Publish {
         /// The job.

@@ -2,6 +2,7 @@
 use crate::{
     JobId, LotIndex, Manifest, Millis, Pace, PeerKey, SILENT_MAX, SignedManifest, UnitIndex,
     Verdict,
+    attend::{Heard, Retired},
     lot::{Lot, Tally},
 };
 use alloc::{boxed::Box, collections::BTreeMap};
@@ -17,6 +18,8 @@ pub struct Job {
     pub lots: BTreeMap<LotIndex, Lot>,
     /// Whether [`Notice::Ended`](crate::Notice::Ended) was told.
     pub ended: bool,
+    pub(crate) retired: BTreeMap<LotIndex, Retired>,
+    pub(crate) heard: BTreeMap<LotIndex, Heard>,
     silent: BTreeMap<PeerKey, u32>,
     speed: Speed,
 }
@@ -71,6 +74,8 @@ impl Job {
             manifest,
             lots: BTreeMap::new(),
             ended: false,
+            retired: BTreeMap::new(),
+            heard: BTreeMap::new(),
             silent: BTreeMap::new(),
             speed: Speed::default(),
         }
@@ -125,7 +130,8 @@ impl Job {
 
     /// Mean fuel of a unit, once enough are verified.
     pub fn unit_fuel(&self) -> Option<u64> {
-        let sums = self.lots.values().map(Lot::mean_fuel);
+        let gone = self.retired.values().map(|retired| retired.fuel);
+        let sums = self.lots.values().map(Lot::mean_fuel).chain(gone);
         let (fuel, vouchers) =
             sums.fold((0u64, 0), |sum, one| (sum.0.saturating_add(one.sum), sum.1 + one.vouchers));
         (vouchers >= u64::from(RUNS_KNOWN)).then(|| (fuel / vouchers).max(1))
@@ -136,18 +142,37 @@ impl Job {
         self.lots.values().map(Lot::queued).sum()
     }
 
-    /// Its units by what they have come to.
+    /// Its units by what they have come to, in the lots that this node is or was in.
     pub fn tally(&self) -> Tally {
-        self.lots.values().map(Lot::tally).fold(Tally::default(), |sum, lot| Tally {
+        let gone = self.retired.values().map(|retired| retired.tally);
+        self.lots.values().map(Lot::tally).chain(gone).fold(Tally::default(), |sum, lot| Tally {
             verified: sum.verified + lot.verified,
             failed: sum.failed + lot.failed,
             executions: sum.executions + lot.executions,
         })
     }
 
-    /// A job in figures.
+    /// Whether nothing is left to do, by what this node knows itself.
+    pub(crate) fn is_over(&self) -> bool {
+        let Tally { verified, failed, .. } = self.tally();
+        self.cancelled() || verified + failed == self.manifest.work.units.count()
+    }
+
+    /// Units that are done in lots where this node never was, by hearsay.
+    fn done_elsewhere(&self) -> u32 {
+        let here = |lot: &LotIndex| self.lots.contains_key(lot) || self.retired.contains_key(lot);
+        let elsewhere = self.heard.iter().filter(|(lot, _)| !here(lot));
+        let done = |(lot, heard): (&LotIndex, &Heard)| {
+            self.manifest.lot_range(*lot).len() as u32 - heard.news.undone
+        };
+        elsewhere.map(done).sum()
+    }
+
+    /// A job in figures. Of lots where this node never was it tells what it heard, and takes what
+    /// is done there for verified; the submitter's node is in all of them.
     pub fn status(&self) -> JobStatus {
-        let Tally { verified, failed, executions } = self.tally();
+        let Tally { mut verified, failed, executions } = self.tally();
+        verified += self.done_elsewhere();
         let units = self.manifest.work.units.count();
         let undecided = units - verified - failed;
         let claimed: usize = self.lots.values().map(Lot::claimed_units).sum();

@@ -141,7 +141,7 @@ impl Node {
         self.outputs.extend(announcements.into_iter().map(Output::Announce));
         for (own, signature) in own.into_iter().zip(signatures) {
             let OwnBatch { job, lot: index, place, bytes, opened } = own;
-            let batch = SignedBatch { bytes, signature };
+            let batch = SignedBatch::new(bytes, signature);
             let lot = self.jobs.get_mut(&job).and_then(|job| job.lots.get_mut(&index));
             let Some(lot) = lot else { continue };
             lot.log_own(place, batch.clone());

@@ -12,6 +12,7 @@
 
 extern crate alloc;
 
+mod attend;
 mod board;
 mod check;
 mod claims;
@@ -30,6 +31,7 @@ mod sync;
 mod verify;
 pub mod wire;
 
+pub use attend::*;
 pub use board::{
     Board, Merged,
     unit::{AuthorIndex, Decision, FailReason, Mark, Once, Opened, Standing, Unit, Voucher},

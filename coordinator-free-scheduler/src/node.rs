@@ -4,8 +4,8 @@
 //! It finds the job and lot that an input is about and lets them act; then it sees to what is
 //! common to all: the journal, the slots, the peers, the clock. A late tick is harmless.
 use crate::{
-    Answer, Changes, CommandError, Config, Fault, Input, Job, JobId, JobStatus, LIMITS, Ledger,
-    Lot, LotIndex, Manifest, Mark, Millis, Nonce, Notice, Output, PeerKey, Query, Record,
+    Answer, Changes, CommandError, Config, DOUBT_MS, Fault, Input, Job, JobId, JobStatus, LIMITS,
+    Ledger, Lot, LotIndex, Manifest, Mark, Millis, Nonce, Notice, Output, PeerKey, Query, Record,
     SignedBatch, SignedManifest, UnitIndex, Void, commitment,
     journal::{Journal, digest_of},
     lot::Ran,
@@ -15,6 +15,7 @@ use crate::{
 use alloc::{
     boxed::Box,
     collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
     vec::Vec,
 };
 
@@ -37,6 +38,11 @@ pub struct Node {
     pub(crate) order: Vec<JobId>,
     pub(crate) fuel_per_ms: Option<u64>,
     pub(crate) rescue_at: Millis,
+    pub(crate) grid_peers: u32,
+    pub(crate) doubt_at: Millis,
+    pub(crate) mates: BTreeMap<PeerKey, BTreeSet<(JobId, LotIndex)>>,
+    pub(crate) retiring: BTreeSet<(JobId, LotIndex)>,
+    pub(crate) settled: Ledger,
 }
 
 /// What a deadline is for.
@@ -45,6 +51,7 @@ pub(crate) enum Timer {
     Sync,
     Flush,
     Lot(JobId, LotIndex),
+    Retire(JobId, LotIndex),
 }
 
 impl Node {
@@ -68,6 +75,11 @@ impl Node {
             units_known: 0,
             fuel_per_ms: None,
             rescue_at: Millis(0),
+            grid_peers: 0,
+            doubt_at: Millis(DOUBT_MS),
+            mates: BTreeMap::new(),
+            retiring: BTreeSet::new(),
+            settled: Ledger::default(),
         }
     }
 
@@ -83,12 +95,13 @@ impl Node {
             }
             Record::Batch(signed) => {
                 let batch = signed.open().map_err(|_| Fault::NoSuchUnit)?;
-                self.merge(now, signed, Box::new(batch)).map(|_| ())
+                self.attend(batch.job, batch.lot)?;
+                self.merge(now, signed, Arc::new(batch)).map(|_| ())
             }
             Record::Answers { job, answers } => {
                 let Some((unit, ..)) = answers.first() else { return Ok(()) };
                 let lot = self.lot_of(job, *unit).ok_or(Fault::NoSuchUnit)?;
-                self.lot(job, lot)?.restore_answers(answers);
+                self.attend(job, lot)?.restore_answers(answers);
                 Ok(())
             }
             Record::Own(_) => Err(Fault::NoSuchUnit),
@@ -97,6 +110,8 @@ impl Node {
 
     /// Begins, after all of the journal was replayed.
     pub fn resume(&mut self, now: Millis) {
+        let jobs: Vec<JobId> = self.jobs.keys().copied().collect();
+        jobs.iter().for_each(|job| self.attend_own(*job));
         self.outputs.clear();
         let pace = self.config.pace;
         for job in self.jobs.values_mut() {
@@ -106,10 +121,13 @@ impl Node {
             }
         }
         for (job, lot) in self.lot_names() {
+            self.outputs.push_back(Output::Attend { job, lot });
             self.follow_up(job, lot);
         }
-        let jobs: Vec<JobId> = self.jobs.keys().copied().collect();
-        jobs.into_iter().for_each(|job| self.tell_end(job));
+        for job in jobs {
+            self.tell_end(job);
+            self.plan_to_retire(now, job);
+        }
         self.timers.insert((now.plus(self.config.pace.sync_ms), Timer::Sync));
     }
 
@@ -122,17 +140,19 @@ impl Node {
                 self.on_manifest(now, from, signed, manifest);
             }
             Input::Batch { from, signed, batch } => self.on_batch(now, from, signed, batch),
-            Input::Query { from, query } => self.on_query(from, query),
+            Input::Query { from, query } => self.on_query(now, from, query),
             Input::Connected(peer) => {
                 self.peers.insert(peer);
                 self.send_digest(peer);
             }
             Input::Disconnected(peer) => {
                 self.peers.remove(&peer);
+                self.mates.remove(&peer);
             }
             Input::Ran { job, unit, took_us, end } => self.on_ran(now, job, unit, took_us, end),
             Input::Persisted { ticket, signatures } => self.on_persisted(ticket, signatures),
             Input::Slots(slots) => self.slots = slots,
+            Input::GridPeers(peers) => self.grid_peers = peers,
             Input::Tick => {}
         }
         self.run_timers(now);
@@ -164,6 +184,7 @@ impl Node {
         }
         let too_many = CommandError::TooManyJobs(LIMITS.jobs);
         self.add_job(signed.clone(), Box::new(manifest)).map_err(|_| too_many)?;
+        self.attend_own(id);
         self.announce(now, signed);
         self.handle(now, Input::Tick);
         Ok(id)
@@ -178,10 +199,12 @@ impl Node {
         if job.manifest.owner != self.config.me {
             return Err(CommandError::NotTheOwner(id));
         }
-        if let Ok(lot) = self.lot(id, 0) {
-            lot.outbox.cancel(now);
+        for lot in 0..job.manifest.lots() {
+            if let Ok(lot) = self.attend(id, lot) {
+                lot.outbox.cancel(now);
+            }
+            self.follow_up(id, lot);
         }
-        self.follow_up(id, 0);
         self.handle(now, Input::Tick);
         Ok(())
     }
@@ -245,31 +268,11 @@ impl Node {
         }
         self.order.push(id);
         self.jobs.insert(id, Job::new(signed, manifest));
-        self.lot(id, 0).map(|_| true)
+        Ok(true)
     }
 
     fn lot_of(&self, job: JobId, unit: UnitIndex) -> Option<LotIndex> {
         self.jobs.get(&job).map(|job| job.manifest.lot_of(unit))
-    }
-
-    /// A lot of a known job, made at its first mention.
-    pub(crate) fn lot(&mut self, id: JobId, lot: LotIndex) -> Result<&mut Lot, Fault> {
-        let Some(job) = self.jobs.get_mut(&id) else { return Err(Fault::NoSuchUnit) };
-        if lot >= job.manifest.lots() {
-            return Err(Fault::NoSuchUnit);
-        }
-        if !job.lots.contains_key(&lot) {
-            let units = job.manifest.lot_range(lot).len() as u64;
-            if self.units_known + units > LIMITS.units {
-                return Err(Fault::OverLimit("units"));
-            }
-            self.units_known += units;
-            let Config { me, incarnation, .. } = self.config;
-            let barred = self.barred.iter().chain(job.silent()).copied().collect();
-            let fresh = Lot::new(id, &job.manifest, lot, me, incarnation, barred);
-            job.lots.insert(lot, fresh);
-        }
-        job.lots.get_mut(&lot).ok_or(Fault::NoSuchUnit)
     }
 
     fn lot_names(&self) -> Vec<(JobId, LotIndex)> {
@@ -289,18 +292,17 @@ impl Node {
         signed: SignedManifest,
         manifest: Box<Manifest>,
     ) {
-        let id = signed.id();
         match self.add_job(signed.clone(), manifest) {
             Ok(true) => {
                 self.record(now, Record::Manifest(signed), self.config.pace.record_ms);
-                self.send_heads(from, id, 0, false);
+                self.send_digest(from);
             }
             Ok(false) => {}
             Err(fault) => self.fault(from, fault),
         }
     }
 
-    fn on_batch(&mut self, now: Millis, from: PeerKey, signed: SignedBatch, batch: Box<Batch>) {
+    fn on_batch(&mut self, now: Millis, from: PeerKey, signed: SignedBatch, batch: Arc<Batch>) {
         if !self.jobs.contains_key(&batch.job) {
             let message = crate::Message::Query(Query::Want(alloc::vec![batch.job]));
             self.outputs.push_back(Output::Send { to: from, message });
@@ -321,12 +323,12 @@ impl Node {
         &mut self,
         now: Millis,
         signed: SignedBatch,
-        batch: Box<Batch>,
+        batch: Arc<Batch>,
     ) -> Result<Vec<SignedBatch>, Fault> {
         let (id, index, author) = (batch.job, batch.lot, batch.author);
         let pace = self.config.pace;
         let unit_fuel = self.jobs.get(&id).and_then(Job::unit_fuel);
-        let lot = self.lot(id, index)?;
+        let Some(lot) = self.lot(id, index) else { return Ok(Vec::new()) };
         lot.unit_fuel = unit_fuel;
         let (merged, changes) = lot.merge(signed, batch, now, &pace)?;
         for fault in merged.faults {
@@ -370,6 +372,7 @@ impl Node {
         }
         if !changes.verdicts.is_empty() {
             self.tell_end(id);
+            self.plan_to_retire(now, id);
         }
     }
 
@@ -400,7 +403,7 @@ impl Node {
     }
 
     /// A peer's opening became overdue, or came after all.
-    fn count_silence(&mut self, now: Millis, id: JobId, peer: PeerKey, overdue: bool) {
+    pub(crate) fn count_silence(&mut self, now: Millis, id: JobId, peer: PeerKey, overdue: bool) {
         self.ledger.silence(peer, overdue);
         if let Some(job) = self.jobs.get_mut(&id) {
             job.count_silence(peer, overdue);
@@ -441,7 +444,7 @@ impl Node {
             let hash = commitment(id, unit, me, &answer, &nonce);
             (answer, nonce, hash)
         });
-        if let Ok(lot) = self.lot(id, index) {
+        if let Some(lot) = self.lot(id, index) {
             lot.ran(Ran { unit, end }, now, &pace);
         }
         self.follow_up(id, index);
@@ -461,7 +464,7 @@ impl Node {
             self.timers.remove(&(at, timer));
             match timer {
                 Timer::Sync => {
-                    self.sync_round();
+                    self.sync_round(now);
                     let pause = self.config.pace.sync_ms;
                     let jitter = self.rng.below(pause / 2 + 1);
                     let next = now.plus((pause * 3 / 4 + jitter).max(1));
@@ -470,6 +473,7 @@ impl Node {
                 // The flush itself follows every input.
                 Timer::Flush => {}
                 Timer::Lot(id, index) => self.expire(now, id, index),
+                Timer::Retire(id, index) => self.retire(now, id, index),
             }
         }
     }

@@ -27,7 +27,7 @@ impl Node {
         }
         for at in 0..self.order.len() {
             let id = self.order[at];
-            if self.jobs.get(&id).is_none_or(|job| job.ended) {
+            if self.jobs.get(&id).is_none_or(Job::is_over) {
                 continue;
             }
             let units = self.take_units(now, id);
@@ -83,7 +83,7 @@ impl Node {
             lots.filter(|(_, lot)| lot.queued() > 0).map(|(index, _)| *index).collect();
         let pace = self.config.pace;
         queued.into_iter().find_map(|index| {
-            let lot = self.lot(id, index).ok()?;
+            let lot = self.lot(id, index)?;
             let due = lot.outbox.due();
             let unit = lot.next_unit(now, &pace);
             if lot.outbox.due() != due {
@@ -93,17 +93,18 @@ impl Node {
         })
     }
 
-    /// Claims units in the first lot that has open ones; answers whether it could.
+    /// Claims units in the first lot that has open ones, and joins another lot if none has; answers
+    /// whether it could.
     fn claim_more(&mut self, now: Millis, id: JobId) -> bool {
-        let Some(lots) = self.jobs.get(&id).map(|job| job.manifest.lots()) else { return false };
-        for index in 0..lots {
-            match self.lot(id, index) {
-                Ok(lot) if lot.open_units() == 0 => {}
-                Ok(_) => return self.claim_in(now, id, index),
-                Err(_) => return false,
-            }
+        let open = |job: &Job| {
+            let mut lots = job.lots.iter();
+            lots.find(|(_, lot)| lot.open_units() > 0).map(|(index, _)| *index)
+        };
+        match self.jobs.get(&id).and_then(open) {
+            Some(index) => self.claim_in(now, id, index),
+            None if now < self.rescue_at => false,
+            None => self.attend_more(now, id),
         }
-        false
     }
 
     fn claim_in(&mut self, now: Millis, id: JobId, index: LotIndex) -> bool {

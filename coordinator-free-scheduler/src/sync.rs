@@ -4,7 +4,8 @@
 //! Messages go one way and need no answer: a lost one is made good by the next round. What is sent
 //! at once is bounded; the rest follows in the next rounds.
 use crate::{
-    BATCH_BYTES_MAX, Hash, JobId, LotIndex, Node, Output, PeerKey, SignedBatch, SignedManifest,
+    BATCH_BYTES_MAX, Hash, JobId, LotIndex, LotNews, Millis, Node, Output, PeerKey, SignedBatch,
+    SignedManifest,
     board::{Board, log::Author},
 };
 use alloc::{collections::BTreeMap, vec::Vec};
@@ -20,6 +21,8 @@ const ANSWER_BYTES_MAX: usize = 8 << 20;
 const DIGESTS_MAX: usize = 4_096;
 /// Manifests asked for, and sent, at once.
 const MANIFESTS_MAX: usize = 64;
+/// One round of so many is with any neighbour, so that jobs and news get about.
+const STRANGERS: u64 = 4;
 /// Logs told of in one message.
 const HEADS_MAX: usize = 8_192;
 
@@ -54,6 +57,8 @@ pub enum Query {
         /// Whether this answers the receiver's own `Heads`; then it is not answered by another.
         reply: bool,
     },
+    /// "This is where there is work, as I heard." Not answered.
+    News(Vec<(JobId, Vec<LotNews>)>),
 }
 
 /// How far one log is known.
@@ -94,17 +99,43 @@ impl Node {
         self.outputs.push_back(Output::Send { to, message: Message::Query(query) });
     }
 
-    /// One round with a neighbour drawn at random.
-    pub(crate) fn sync_round(&mut self) {
-        let at = self.rng.below(self.peers.len().max(1) as u64) as usize;
-        if let Some(peer) = self.peers.iter().nth(at).copied() {
+    /// One round with a neighbour drawn at random, mostly one who is in a lot of this node's. Where
+    /// nobody is, the submitter is asked too.
+    pub(crate) fn sync_round(&mut self, now: Millis) {
+        let anybody = self.rng.below(STRANGERS) == 0;
+        let (mates, owner) = self.drawn_lot().filter(|_| !anybody).unwrap_or_default();
+        let strangers = || self.peers.iter().copied().collect();
+        let partners: Vec<PeerKey> = if mates.is_empty() { strangers() } else { mates };
+        let at = self.rng.below(partners.len().max(1) as u64) as usize;
+        let owner = owner.filter(|owner| *owner != self.config.me && !partners.contains(owner));
+        let news = self.news(now);
+        if let Some(peer) = partners.get(at).copied() {
             self.send_digest(peer);
+            if !news.is_empty() {
+                self.send(peer, Query::News(news));
+            }
         }
+        owner.into_iter().for_each(|owner| self.send_digest(owner));
     }
 
-    pub(crate) fn on_query(&mut self, from: PeerKey, query: Query) {
+    /// The neighbours in one of this node's undone lots; none, and the job's owner, where nobody is.
+    fn drawn_lot(&mut self) -> Option<(Vec<PeerKey>, Option<PeerKey>)> {
+        let lots = self.jobs.iter().flat_map(|(id, job)| {
+            let undone = job.lots.iter().filter(|(_, lot)| lot.is_undone());
+            undone.map(|(lot, _)| (*id, *lot))
+        });
+        let lots: Vec<(JobId, LotIndex)> = lots.collect();
+        let at = self.rng.below(lots.len().max(1) as u64) as usize;
+        let (id, lot) = *lots.get(at)?;
+        let mates = self.mates_in(id, lot);
+        let owner = self.jobs.get(&id).filter(|_| mates.is_empty()).map(|job| job.manifest.owner);
+        Some((mates, owner))
+    }
+
+    pub(crate) fn on_query(&mut self, now: Millis, from: PeerKey, query: Query) {
         match query {
             Query::Digest(lots) => self.on_digest(from, lots),
+            Query::News(news) => self.on_news(now, news),
             Query::Want(jobs) => {
                 let known = jobs.iter().take(MANIFESTS_MAX).filter_map(|job| self.jobs.get(job));
                 let manifests: Vec<SignedManifest> = known.map(|job| job.signed.clone()).collect();
@@ -126,10 +157,11 @@ impl Node {
             .take(DIGESTS_MAX)
             .map(|(job, lot, digest)| ((job, lot), digest))
             .collect();
+        self.note_lots(from, lots.keys().copied());
         for ((job, lot), digest) in lots {
             if !self.jobs.contains_key(&job) {
                 unknown.push(job);
-            } else if let Ok(known) = self.lot(job, lot)
+            } else if let Some(known) = self.lot(job, lot)
                 && known.board.digest() != digest
             {
                 self.send_heads(from, job, lot, false);
@@ -157,7 +189,8 @@ impl Node {
         forked: &[PeerKey],
         reply: bool,
     ) {
-        let Ok(known) = self.lot(job, lot) else { return };
+        self.note_lot(from, job, lot);
+        let Some(known) = self.lot(job, lot) else { return };
         let difference = compare(&known.board, heads, forked);
         for page in pages(difference.they_lack) {
             let message = Message::Batches(page);
@@ -222,14 +255,14 @@ fn pages(batches: Vec<SignedBatch>) -> Vec<Vec<SignedBatch>> {
     let mut pages: Vec<Vec<SignedBatch>> = Vec::new();
     let (mut page_bytes, mut bytes) = (PAGE_BYTES, 0);
     for batch in batches {
-        page_bytes += batch.bytes.len() + 80;
-        bytes += batch.bytes.len() + 80;
+        page_bytes += batch.bytes().len() + 80;
+        bytes += batch.bytes().len() + 80;
         if bytes > ANSWER_BYTES_MAX {
             break;
         }
         if page_bytes + BATCH_BYTES_MAX > PAGE_BYTES {
             pages.push(Vec::new());
-            page_bytes = batch.bytes.len() + 80;
+            page_bytes = batch.bytes().len() + 80;
         }
         if let Some(page) = pages.last_mut() {
             page.push(batch);

@@ -1,12 +1,10 @@
 //! The bytes that peers, stores and hashes rest on, frozen. Whoever changes one of them has made
 //! another protocol, and says so in its names (`/dugnad/…/1`, `dugnad 1 …`).
 use coordinator_free_scheduler::{
-    Answer, ClaimedUnits, Commit, Hash, Head, InvalidReason, JobId, Manifest, Message, Opening,
-    Outcome, PeerKey, Place, Profile, Query, Record, RunLimits, Signature, SignedBatch,
+    Answer, ClaimedUnits, Commit, Hash, Head, InvalidReason, JobId, LotNews, Manifest, Message,
+    Opening, Outcome, PeerKey, Place, Profile, Query, Record, RunLimits, Signature, SignedBatch,
     SignedManifest, Span, Speed, Statement, TableDirectory, TablePage, TrapClass, UnitEntry, Units,
-    Void, Work, commitment,
-    statement::{Batch, batch_hash},
-    wire,
+    Void, Work, commitment, statement::Batch, wire,
 };
 use std::fmt::Write as _;
 
@@ -61,7 +59,7 @@ fn batch(statement: Statement) -> Batch {
 
 fn signed(statement: Statement) -> SignedBatch {
     let signature = Signature([8; 64]);
-    SignedBatch { bytes: wire::encode(&batch(statement)).into(), signature }
+    SignedBatch::new(wire::encode(&batch(statement)).into(), signature)
 }
 
 /// One line a value: its name and its bytes.
@@ -133,13 +131,14 @@ impl Lines {
             self.add(&format!("batch, {name}"), &wire::encode(&batch(statement)));
         }
         let last = signed(Statement::Cancel);
-        self.add("batch hash", &batch_hash(&last.bytes).0);
+        self.add("batch hash", &last.hash().0);
         self.add("signed batch", &wire::encode(&last));
     }
 
     fn messages(&mut self) {
         let job = JobId(hash(5));
         let head = Head { author: PeerKey([6; 32]), incarnation: 11, next: 3, tip: hash(19) };
+        let news = LotNews { lot: 1, open: 300, undone: 400, workers: 5, age_s: 6 };
         let heads = Query::Heads {
             job,
             lot: 1,
@@ -152,6 +151,7 @@ impl Lines {
             ("digest", Message::Query(Query::Digest(vec![(job, 1, hash(21))]))),
             ("want", Message::Query(Query::Want(vec![job]))),
             ("heads", Message::Query(heads)),
+            ("news", Message::Query(Query::News(vec![(job, vec![news])]))),
             ("manifests", Message::Manifests(vec![signed_manifest.clone()])),
             ("batches", Message::Batches(vec![signed(Statement::Cancel)])),
         ];

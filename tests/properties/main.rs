@@ -9,7 +9,7 @@ use coordinator_free_scheduler::{
     SignedManifest, Verdict, wire,
 };
 use proptest::{collection::vec, prelude::*, sample::Index};
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 use story::{AUTHORS, UNITS, stories};
 use tests::truth;
 
@@ -26,13 +26,14 @@ fn listener(number: usize) -> Node {
     node.resume(NOW);
     let (signed, from) = (manifest(), truth::key(0));
     let manifest = Box::new(signed.open().expect("a manifest"));
-    node.handle(NOW, Input::Manifest { from, signed, manifest });
+    node.handle(NOW, Input::Manifest { from, signed: signed.clone(), manifest });
+    node.follow(signed.id());
     node
 }
 
 fn hear(node: &mut Node, signed: &SignedBatch) {
     if let Ok(batch) = signed.open() {
-        let (from, batch) = (batch.author, Box::new(batch));
+        let (from, batch) = (batch.author, Arc::new(batch));
         node.handle(NOW, Input::Batch { from, signed: signed.clone(), batch });
     }
     while node.poll_output().is_some() {}
@@ -66,7 +67,7 @@ fn reconcile(one: &mut Node, other: &mut Node) {
             match message {
                 Message::Query(query) => node.handle(NOW, Input::Query { from, query }),
                 Message::Batches(batches) => batches.iter().for_each(|signed| {
-                    let batch = Box::new(signed.open().expect("within the limits"));
+                    let batch = Arc::new(signed.open().expect("within the limits"));
                     node.handle(NOW, Input::Batch { from, signed: signed.clone(), batch });
                 }),
                 Message::Manifests(_) => {}
@@ -134,7 +135,7 @@ proptest! {
         let mut node = listener(0);
         for batch in &story {
             if let Ok(opened) = batch.open() {
-                let (from, opened) = (opened.author, Box::new(opened));
+                let (from, opened) = (opened.author, Arc::new(opened));
                 node.handle(NOW, Input::Batch { from, signed: batch.clone(), batch: opened });
             }
             while let Some(output) = node.poll_output() {
@@ -156,8 +157,8 @@ proptest! {
         let signed = SignedManifest { bytes: bytes.clone(), signature: bytes };
         prop_assert!(signed.open().is_err());
         let batch = story::plain(manifest().id());
-        let shorter = &batch.bytes[..cut.index(batch.bytes.len())];
-        let shorter = SignedBatch { bytes: shorter.into(), signature: batch.signature };
+        let shorter = &batch.bytes()[..cut.index(batch.bytes().len())];
+        let shorter = SignedBatch::new(shorter.into(), batch.signature());
         prop_assert!(shorter.open().is_err());
     }
 }

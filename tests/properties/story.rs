@@ -1,9 +1,7 @@
 //! What authors may say, drawn at random.
 use coordinator_free_scheduler::{
     Answer, ClaimedUnits, Commit, Hash, JobId, Opening, Outcome, Place, SignedBatch, Span,
-    Statement, Void, commitment,
-    statement::{Batch, batch_hash},
-    wire,
+    Statement, Void, commitment, statement::Batch, wire,
 };
 use proptest::{collection::vec, prelude::*};
 use tests::truth;
@@ -120,13 +118,13 @@ fn write(job: JobId, author: usize, log: Log) -> Vec<SignedBatch> {
         let statements = said.into_iter().map(|said| statement(job, author, said)).collect();
         let place = Place { incarnation, sequence: sequence as u32 };
         let batch = Batch { job, lot, author: truth::key(author), place, previous, statements };
-        SignedBatch { bytes: wire::encode(&batch).into(), signature: truth::SIGNATURE }
+        SignedBatch::new(wire::encode(&batch).into(), truth::SIGNATURE)
     };
     let mut tips = vec![Hash::default()];
     let mut batches = Vec::new();
     for (sequence, said) in log.batches.into_iter().enumerate() {
         batches.push(sign(sequence, tips[sequence], said));
-        tips.push(batch_hash(&batches[sequence].bytes));
+        tips.push(batches[sequence].hash());
     }
     if let Some((at, said)) = log.fork
         && at < batches.len()

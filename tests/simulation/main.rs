@@ -7,6 +7,7 @@ mod mischief;
 mod scenarios;
 mod troubles;
 
+use coordinator_free_scheduler::{LOTS_HELD_MAX, RETIRE_MS};
 use std::time::Duration;
 use tests::{Report, Scenario, World};
 
@@ -58,6 +59,33 @@ fn several_jobs_and_lots_run_side_by_side() {
     let scenario =
         Scenario { peers: 10, units: 300, lot_units: 64, jobs: 3, ..Scenario::default() };
     run_to_the_last_unit(scenario);
+}
+
+/// Nodes move through a job's lots: each holds few at a time, lets go of what is decided, and those
+/// who were in the same one agree.
+#[test]
+fn nodes_hold_the_lots_they_work_in_and_no_others() {
+    let scenario = Scenario { peers: 12, units: 600, lot_units: 50, ..Scenario::default() };
+    let mut world = World::new(Scenario { check_every: 50, ..scenario });
+    let mut most = 0;
+    let report = world.run_to_verdicts(|world| {
+        let held = world.honest_nodes().skip(1).map(|(_, node)| node.digests().len());
+        most = most.max(held.max().unwrap_or_default());
+    });
+    assert_eq!(report.expect("an end").accepted, 600);
+    assert!((1..=LOTS_HELD_MAX).contains(&most), "{most} lots at once");
+    world.run_for(Duration::from_secs(20));
+    world.verify().expect("one truth");
+    let credit = |world: &World| {
+        let all = world.honest_nodes().map(|(_, node)| node.ledger().records().collect::<Vec<_>>());
+        all.collect::<Vec<_>>()
+    };
+    let before = credit(&world);
+    world.run_for(Duration::from_millis(2 * RETIRE_MS));
+    let held = world.honest_nodes().map(|(_, node)| node.digests().len());
+    assert_eq!(held.collect::<Vec<_>>(), [vec![12], vec![0; 11]].concat());
+    assert_eq!(credit(&world), before, "what is let go of still counts");
+    assert_eq!(world.violations, Vec::<String>::new());
 }
 
 #[test]

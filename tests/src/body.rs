@@ -66,7 +66,7 @@ impl Body {
         let sign = |record| match record {
             Record::Own(bytes) => {
                 signatures.push(truth::SIGNATURE);
-                Record::Batch(SignedBatch { bytes, signature: truth::SIGNATURE })
+                Record::Batch(SignedBatch::new(bytes, truth::SIGNATURE))
             }
             Record::Manifest(_) | Record::Batch(_) | Record::Answers { .. } => record,
         };

@@ -1,6 +1,7 @@
 //! What must hold when a grid has come to rest.
 use crate::{scenario::Kind, world::World};
-use coordinator_free_scheduler::{JobId, JobState, Node, Verdict};
+use coordinator_free_scheduler::{Hash, JobId, JobState, LotIndex, Node, Verdict};
+use std::collections::BTreeMap;
 
 impl World {
     /// Whether every unit of every job is decided on its submitter's node.
@@ -29,11 +30,11 @@ impl World {
         self.jobs.len() == self.scenario.jobs && self.honest_nodes().all(|(_, node)| decided(node))
     }
 
-    /// Whether all honest nodes hold the same statements, and have nothing to say.
+    /// Whether all honest nodes that take part in a lot hold the same statements about it.
     pub(crate) fn settled(&mut self) -> bool {
-        let Some((_, first)) = self.honest_nodes().next() else { return true };
-        let digests = first.digests();
-        self.honest_nodes().all(|(_, node)| node.digests() == digests)
+        let mut held: BTreeMap<(JobId, LotIndex), Hash> = BTreeMap::new();
+        let mut all = self.honest_nodes().flat_map(|(_, node)| node.digests());
+        all.all(|(job, lot, digest)| *held.entry((job, lot)).or_insert(digest) == digest)
     }
 
     pub(crate) fn left_over(&self) -> String {
@@ -60,19 +61,33 @@ impl World {
         Ok(())
     }
 
-    /// Asserts that all honest nodes decided every unit alike.
+    /// Asserts that all honest nodes that take part in a unit's lot decided it alike.
     ///
     /// # Errors
     /// Where they did not.
     pub fn same_verdicts_everywhere(&self) -> Result<(), String> {
-        let mut nodes = self.honest_nodes();
-        let Some((_, first)) = nodes.next() else { return Err("nobody is up".into()) };
-        nodes.try_for_each(|(peer, node)| self.same_verdicts(first, peer, node))
+        let submitters = self.jobs.iter().enumerate();
+        submitters.filter_map(|(peer, job)| Some((self.node(peer)?, job))).try_for_each(
+            |(first, job)| {
+                let mut nodes = self.honest_nodes();
+                nodes.try_for_each(|(peer, node)| self.same_verdicts(*job, first, peer, node))
+            },
+        )
     }
 
-    fn same_verdicts(&self, first: &Node, peer: usize, node: &Node) -> Result<(), String> {
-        for job in &self.jobs {
-            for unit in 0..self.scenario.units {
+    fn same_verdicts(
+        &self,
+        job: JobId,
+        first: &Node,
+        peer: usize,
+        node: &Node,
+    ) -> Result<(), String> {
+        let job = &job;
+        for lot in 0..self.scenario.units.div_ceil(self.scenario.lot_units) {
+            let begin = lot * self.scenario.lot_units;
+            let end = self.scenario.units.min(begin + self.scenario.lot_units);
+            let there = node.attends(*job, lot);
+            for unit in if there { begin..end } else { 0..0 } {
                 let verdict = |node: &Node| node.job(*job).map(|job| job.verdict(unit));
                 if verdict(first) != verdict(node) || verdict(node) == Some(Verdict::Open) {
                     let (one, other) = (verdict(first), verdict(node));

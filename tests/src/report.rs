@@ -14,7 +14,9 @@ pub struct Counters {
     pub busy_us: u64,
     /// The part of it that went into one of the first `quorum` answers of a unit.
     pub useful_us: u64,
-    /// Messages that arrived at nodes.
+    /// Units of the lots that nodes took part in, submitters aside, each lot once for each node.
+    pub units_heard: u64,
+    /// Messages that arrived at nodes, submitters aside.
     pub messages: u64,
     /// Their bytes.
     pub message_bytes: u64,
@@ -65,9 +67,10 @@ pub struct Report {
     pub honest_banned: usize,
     /// Vouchers of copiers that carry a verdict.
     pub copies_accepted: u64,
-    /// Messages that a peer receives for each unit.
+    /// Messages that a peer receives for each unit of the lots that it takes part in. The
+    /// submitters, who are in all lots, are left out, here and in what follows.
     pub messages_per_unit: f64,
-    /// Bytes that a peer receives for each unit.
+    /// Bytes that a peer receives for each such unit.
     pub bytes_per_unit_per_peer: f64,
     /// The most that a node's state was seen to take, bytes.
     pub peak_state_bytes_per_peer: u64,

@@ -6,8 +6,9 @@ use crate::{
     truth,
 };
 use coordinator_free_scheduler::{
-    Answer, ClaimedUnits, Commit, Hash, JobId, LotIndex, Manifest, Message, Opening, PeerKey,
-    Place, Query, Rng, SignedBatch, SignedManifest, Span, Speed, Statement, UnitIndex, commitment,
+    Answer, ClaimedUnits, Commit, Hash, JobId, LotIndex, LotNews, Manifest, Message, Opening,
+    PeerKey, Place, Query, Rng, SignedBatch, SignedManifest, Span, Speed, Statement, UnitIndex,
+    commitment,
     statement::{Batch, batch_hash},
     wire,
 };
@@ -107,7 +108,7 @@ impl Rogue {
                     true => ask(heads(*job, *lot)),
                 })
                 .collect(),
-            Query::Want(_) | Query::Heads { .. } => Vec::new(),
+            Query::Want(_) | Query::Heads { .. } | Query::News(_) => Vec::new(),
         }
     }
 
@@ -135,7 +136,7 @@ impl Rogue {
         let batch = Batch { job, lot, author, place, previous: tip.previous, statements };
         let bytes = wire::encode(&batch);
         *tip = Tip { sequence: tip.sequence + 1, previous: batch_hash(&bytes) };
-        SignedBatch { bytes: bytes.into(), signature: truth::SIGNATURE }
+        SignedBatch::new(bytes.into(), truth::SIGNATURE)
     }
 
     fn units(&self, job: JobId) -> u32 {
@@ -306,10 +307,7 @@ impl Rogue {
             previous: Hash::of(b"nothing"),
             statements: Vec::new(),
         };
-        let sign = |batch: &Batch| SignedBatch {
-            bytes: wire::encode(batch).into(),
-            signature: truth::SIGNATURE,
-        };
+        let sign = |batch: &Batch| SignedBatch::new(wire::encode(batch).into(), truth::SIGNATURE);
         let last = sign(&far);
         far.lot = nowhere;
         let head = coordinator_free_scheduler::Head {
@@ -321,7 +319,13 @@ impl Rogue {
         let odd =
             Query::Heads { job, lot: 0, heads: vec![head; 3], forked: vec![to], reply: false };
         let digest = Query::Digest(vec![(job, nowhere, Hash::default()); 5]);
-        [Message::Query(odd), Message::Query(digest), Message::Batches(vec![last, sign(&far)])]
+        // That nothing is left to do anywhere, and that there is more than all.
+        let news = |lot, undone| LotNews { lot, open: undone, undone, workers: 0, age_s: 0 };
+        let lies = (0..nowhere).map(|lot| news(lot, 0));
+        let lies = lies.chain([news(0, u32::MAX), news(nowhere, 1), news(u32::MAX, 1)]).collect();
+        let news = Message::Query(Query::News(vec![(job, lies)]));
+        let (odd, digest) = (Message::Query(odd), Message::Query(digest));
+        [odd, digest, news, Message::Batches(vec![last, sign(&far)])]
             .map(|message| Harm::Send(to, message))
             .into()
     }

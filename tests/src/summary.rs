@@ -14,7 +14,7 @@ impl World {
         let (accepted, failed): (u64, u64) =
             (sum(|status| status.verified), sum(|status| status.failed));
         let units = u64::from(scenario.units) * scenario.jobs as u64;
-        let received = (units * scenario.peers as u64) as f64;
+        let received = count.units_heard.max(1) as f64;
         let (makespan_us, ideal_us) =
             (count.decided_us as f64, ideal::omniscient_us(scenario) as f64);
         Report {

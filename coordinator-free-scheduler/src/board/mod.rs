@@ -11,7 +11,7 @@ use crate::{
     Place, Profile, SignedBatch, Span, Statement, UnitIndex, Verdict, statement::Batch,
     verify::quorum,
 };
-use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
+use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 use log::{Added, Author, Log};
 use unit::{AuthorIndex, Opened, Standing, Unit, UnitName};
 
@@ -129,14 +129,14 @@ impl Board {
     ///
     /// # Errors
     /// The batch as a whole was refused.
-    pub fn merge(&mut self, signed: SignedBatch, batch: Box<Batch>) -> Result<Merged, Fault> {
+    pub fn merge(&mut self, signed: SignedBatch, batch: Arc<Batch>) -> Result<Merged, Fault> {
         let author = self.author(batch.author)?;
         let mut merged = Merged::default();
         match self.authors[author as usize].1.add(signed, batch)? {
             Added::Nothing => return Ok(merged),
             Added::Next(batches) => {
                 for (signed, batch) in batches {
-                    self.apply(author, batch.statements, &mut merged);
+                    self.apply(author, &batch.statements, &mut merged);
                     merged.logged.push(signed);
                 }
             }
@@ -154,7 +154,7 @@ impl Board {
     /// Merges statements of this node's own, before they are signed.
     pub fn merge_own(&mut self, author: AuthorIndex, statements: &[Statement]) -> Merged {
         let mut merged = Merged::default();
-        self.apply(author, statements.to_vec(), &mut merged);
+        self.apply(author, statements, &mut merged);
         self.decide(&mut merged);
         merged
     }
@@ -170,11 +170,11 @@ impl Board {
         said.map(|(at, _)| self.first + at as u32).collect()
     }
 
-    fn apply(&mut self, author: AuthorIndex, statements: Vec<Statement>, merged: &mut Merged) {
+    fn apply(&mut self, author: AuthorIndex, statements: &[Statement], merged: &mut Merged) {
         for statement in statements {
             match statement {
-                Statement::Claim(claimed) => match self.claimable(&claimed) {
-                    Ok(()) => merged.claim = Some((author, claimed)),
+                Statement::Claim(claimed) => match self.claimable(claimed) {
+                    Ok(()) => merged.claim = Some((author, claimed.clone())),
                     Err(fault) => merged.faults.push(fault),
                 },
                 Statement::Commits(commits) => {
@@ -191,7 +191,7 @@ impl Board {
                 }
                 Statement::Voids(voids) => {
                     for (unit, void) in voids {
-                        self.say(author, unit, merged, |unit, _| unit.void(author, void));
+                        self.say(author, *unit, merged, |unit, _| unit.void(author, *void));
                     }
                 }
                 Statement::Cancel if self.key(author) == self.owner => self.cancelled = true,
@@ -200,14 +200,16 @@ impl Board {
         }
     }
 
-    fn apply_opening(&mut self, author: AuthorIndex, opening: Opening, merged: &mut Merged) {
+    fn apply_opening(&mut self, author: AuthorIndex, opening: &Opening, merged: &mut Merged) {
         if opening.cites.len() > CITES_MAX {
             merged.faults.push(Fault::TooManyCites);
             return;
         }
         let unit = opening.unit;
-        let opened = Opened { answer: opening.answer, nonce: opening.nonce };
-        self.say(author, unit, merged, |unit, name| unit.open(name, author, opened, opening.cites));
+        let opened = Opened { answer: opening.answer.clone(), nonce: opening.nonce };
+        self.say(author, unit, merged, |unit, name| {
+            unit.open(name, author, opened, &opening.cites)
+        });
         let voucher = self.unit(unit).and_then(|unit| unit.voucher(author));
         if voucher.is_some_and(|voucher| voucher.fits == Some(false)) {
             merged.faults.push(Fault::FalseOpening);

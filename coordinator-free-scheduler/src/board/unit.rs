@@ -112,12 +112,9 @@ impl Voucher {
 
     /// Joins in citations; answers whether there are more now. An opening that cites too many, or
     /// of which there are several, cites nothing.
-    fn cite(&mut self, cites: Vec<Hash>) -> bool {
+    fn cite(&mut self, cites: &[Hash]) -> bool {
         let before = self.cites.len();
-        match before {
-            0 => self.cites = cites,
-            _ => self.cites.extend(cites),
-        }
+        self.cites.extend(cites);
         self.cites.sort_unstable();
         self.cites.dedup();
         if self.cites.len() > CITES_MAX {
@@ -215,6 +212,8 @@ impl Unit {
     fn voucher_mut(&mut self, author: AuthorIndex) -> &mut Voucher {
         let at = self.vouchers.iter().position(|voucher| voucher.author == author);
         let at = at.unwrap_or_else(|| {
+            // A board holds very many, and most units get no more than they need.
+            self.vouchers.reserve_exact(1);
             self.vouchers.push(Voucher::new(author));
             self.vouchers.len() - 1
         });
@@ -238,7 +237,7 @@ impl Unit {
         name: UnitName,
         author: AuthorIndex,
         opened: Opened,
-        cites: Vec<Hash>,
+        cites: &[Hash],
     ) -> bool {
         let voucher = self.voucher_mut(author);
         let said = voucher.opening.join(opened);
@@ -283,7 +282,8 @@ impl Unit {
             let mark = self.mark(voucher, agreed, &decision)?;
             Some((voucher.author, mark))
         };
-        let marks = counted().filter_map(mark).collect();
+        let mut marks: Vec<(AuthorIndex, Mark)> = counted().filter_map(mark).collect();
+        marks.shrink_to_fit();
         let executions = counted().filter(|voucher| !voucher.commit.is_nothing()).count() as u32;
         let success = agreed.is_some_and(|answer| answer.outcome.is_success());
         Standing { marks, executions, success, decision }

@@ -25,7 +25,6 @@ use crate::{
     wire,
 };
 use alloc::{
-    boxed::Box,
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
     vec::Vec,
@@ -208,7 +207,7 @@ impl Lot {
     pub fn merge(
         &mut self,
         signed: SignedBatch,
-        batch: Box<Batch>,
+        batch: Arc<Batch>,
         now: Millis,
         pace: &Pace,
     ) -> Result<(Merged, Changes), Fault> {
@@ -385,6 +384,18 @@ impl Lot {
     /// Answers of this node that nobody else may know yet, but for those being written just now.
     pub fn sealed(&self) -> impl Iterator<Item = &Answer> {
         self.answers.values().map(|(answer, _)| answer).chain(self.outbox.answers())
+    }
+
+    /// Whether every unit is decided and this node owes nobody anything here.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        let idle = self.in_hand() == 0 && self.done.is_empty();
+        !self.is_undone() && idle && self.answers.is_empty() && self.outbox.due().is_none()
+    }
+
+    /// Authors of overdue openings, once for each.
+    pub(crate) fn silent_authors(&self) -> impl Iterator<Item = PeerKey> {
+        let authors = self.silence.overdue().flat_map(|(_, authors)| authors);
+        authors.map(|author| self.board.key(*author))
     }
 
     /// Peers whose opening of some unit is overdue.

@@ -30,10 +30,15 @@ impl Lot {
         total
     }
 
-    /// Whether some of its units are neither verified nor failed.
-    pub fn is_undone(&self) -> bool {
+    /// Units that are neither verified nor failed; none of a cancelled job.
+    pub fn undone_units(&self) -> u32 {
         let done = self.tally.verified + self.tally.failed;
-        !self.board.cancelled() && (done as usize) < self.board.range().len()
+        if self.board.cancelled() { 0 } else { self.board.range().len() as u32 - done }
+    }
+
+    /// Whether there are such.
+    pub fn is_undone(&self) -> bool {
+        self.undone_units() > 0
     }
 
     /// Claims a copy of the undone unit that gains most by it, if one gains enough.

@@ -166,17 +166,35 @@ impl fmt::Debug for Signature {
 /// A batch's bytes with its author's signature over [`BATCH_CONTEXT`] and them. Shared, not
 /// copied: a node keeps it for its neighbours.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct SignedBatch {
-    /// Postcard of a [`Batch`].
-    pub bytes: Arc<[u8]>,
-    /// The author's.
-    pub signature: Signature,
+pub struct SignedBatch(Arc<Sealed>);
+
+#[derive(PartialEq, Eq, Debug)]
+struct Sealed {
+    bytes: Arc<[u8]>,
+    signature: Signature,
+    hash: Hash,
 }
 
 impl SignedBatch {
+    /// Bytes with the author's signature, whether or not it holds.
+    pub fn new(bytes: Arc<[u8]>, signature: Signature) -> SignedBatch {
+        let hash = batch_hash(&bytes);
+        SignedBatch(Arc::new(Sealed { bytes, signature, hash }))
+    }
+
+    /// Postcard of a [`Batch`].
+    pub fn bytes(&self) -> &[u8] {
+        &self.0.bytes
+    }
+
+    /// The author's signature.
+    pub fn signature(&self) -> Signature {
+        self.0.signature
+    }
+
     /// The name of the batch.
     pub fn hash(&self) -> Hash {
-        batch_hash(&self.bytes)
+        self.0.hash
     }
 
     /// Reads the batch and checks its limits. The signature is the body's to check.
@@ -184,7 +202,7 @@ impl SignedBatch {
     /// # Errors
     /// Malformed, or over a limit.
     pub fn open(&self) -> Result<Batch, WireError> {
-        let batch: Batch = wire::decode(&self.bytes, BATCH_BYTES_MAX)?;
+        let batch: Batch = wire::decode(self.bytes(), BATCH_BYTES_MAX)?;
         let entries: usize = batch.statements.iter().map(Statement::entries).sum();
         match entries <= BATCH_ENTRIES_MAX {
             true => Ok(batch),
@@ -200,7 +218,7 @@ pub fn batch_hash(bytes: &[u8]) -> Hash {
 
 impl Serialize for SignedBatch {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        (Bytes(&self.signature.0), Bytes(&self.bytes)).serialize(serializer)
+        (Bytes(&self.0.signature.0), Bytes(self.bytes())).serialize(serializer)
     }
 }
 
@@ -209,7 +227,7 @@ impl<'de> Deserialize<'de> for SignedBatch {
         let (signature, bytes) = <(OwnedBytes, OwnedBytes)>::deserialize(deserializer)?;
         let signature = signature.0.as_slice().try_into();
         let signature = signature.map_err(|_| de::Error::custom("a signature has 64 bytes"))?;
-        Ok(SignedBatch { bytes: bytes.0.into(), signature: Signature(signature) })
+        Ok(SignedBatch::new(bytes.0.into(), Signature(signature)))
     }
 }
 

@@ -10,8 +10,8 @@ impl World {
                     rogue.hear_manifest(signed);
                     Vec::new()
                 }
-                Cargo::Batch(signed) => {
-                    signed.open().iter().for_each(|batch| rogue.hear_batch(batch));
+                Cargo::Batch(_, batch) => {
+                    rogue.hear_batch(batch);
                     Vec::new()
                 }
                 Cargo::Query(query) => rogue.hear_query(from, query),
@@ -19,17 +19,16 @@ impl World {
             self.harm(peer, harms);
             return;
         }
-        self.count.messages += 1;
-        self.count.message_bytes += cargo.bytes();
+        if peer >= self.scenario.jobs {
+            self.count.messages += 1;
+            self.count.message_bytes += cargo.bytes();
+        }
         let input = match cargo {
             Cargo::Manifest(signed) => match signed.open() {
                 Ok(manifest) => Input::Manifest { from, signed, manifest: Box::new(manifest) },
                 Err(_) => return,
             },
-            Cargo::Batch(signed) => match signed.open() {
-                Ok(batch) => Input::Batch { from, signed, batch: Box::new(batch) },
-                Err(_) => return,
-            },
+            Cargo::Batch(signed, batch) => Input::Batch { from, signed, batch },
             Cargo::Query(query) => Input::Query { from, query },
         };
         self.feed(peer, input);
@@ -109,11 +108,15 @@ impl World {
             match output {
                 Output::Persist { ticket, records } => self.persist(peer, ticket, records),
                 Output::Announce(signed) => self.gossip(peer, None, Cargo::Manifest(signed)),
+                Output::Attend { job, lot } => self.attend(peer, job, lot),
+                Output::Leave { job, lot } => {
+                    self.attending.entry((job, lot)).or_default().remove(&peer);
+                }
                 Output::Publish { batch, .. } => {
                     if self.scenario.check_every > 0 {
                         self.note_said(peer, &batch);
                     }
-                    self.gossip(peer, None, Cargo::Batch(batch));
+                    self.publish(peer, None, batch);
                 }
                 Output::Send { to, message } => self.send(peer, to, message),
                 Output::Run { job, units } => {
@@ -177,11 +180,18 @@ impl World {
         if !self.scenario.network.gossip {
             return;
         }
-        for to in 0..self.peers.len() {
-            if half.is_none_or(|half| to % 2 == half) {
-                self.post(peer, to, cargo.clone());
+        let heard = |to: &usize| half.is_none_or(|half| to % 2 == half);
+        let hear: Vec<usize> = match &cargo {
+            Cargo::Batch(_, batch) => {
+                let there = self.attending.get(&(batch.job, batch.lot)).into_iter().flatten();
+                // Who does harm listens everywhere.
+                let rogue = |peer: &usize| matches!(self.peers[*peer].mind, Mind::Rogue(_));
+                let rogues = (self.scenario.honest()..self.peers.len()).filter(rogue);
+                there.copied().chain(rogues).collect()
             }
-        }
+            Cargo::Manifest(_) | Cargo::Query(_) => (0..self.peers.len()).collect(),
+        };
+        hear.into_iter().filter(heard).for_each(|to| self.post(peer, to, cargo.clone()));
     }
 
     pub(super) fn send(&mut self, peer: usize, to: PeerKey, message: Message) {
@@ -192,7 +202,9 @@ impl World {
                 all.into_iter().for_each(|one| self.post(peer, to, Cargo::Manifest(one)));
             }
             Message::Batches(all) => {
-                all.into_iter().for_each(|one| self.post(peer, to, Cargo::Batch(one)));
+                let opened = all.into_iter().filter_map(|one| self.opened(one));
+                let opened: Vec<Cargo> = opened.collect();
+                opened.into_iter().for_each(|one| self.post(peer, to, one));
             }
         }
     }
@@ -207,6 +219,33 @@ impl World {
             let from = self.peers[peer].key;
             self.at(self.now_us + late_us, to, What::Mail { from, cargo });
         }
+    }
+
+    /// A node joins a lot: its body looks for some who are there and calls them.
+    fn attend(&mut self, peer: usize, job: JobId, lot: LotIndex) {
+        if peer >= self.scenario.jobs && self.attended.insert((peer, job, lot)) {
+            let units =
+                self.scenario.lot_units.min(self.scenario.units - lot * self.scenario.lot_units);
+            self.count.units_heard += u64::from(units);
+        }
+        let there = self.attending.entry((job, lot)).or_default();
+        there.insert(peer);
+        let neighbours = &self.peers[peer].neighbours;
+        let known = there.iter().filter(|other| neighbours.contains(other)).count();
+        let mut others: Vec<usize> = there.iter().copied().filter(|other| *other != peer).collect();
+        others.retain(|other| !neighbours.contains(other));
+        for _ in known..MATES.min(known + others.len()) {
+            let other = others.swap_remove(self.rng.below(others.len() as u64) as usize);
+            self.peers[peer].neighbours.push(other);
+            self.peers[other].neighbours.push(peer);
+            self.connect(peer, other);
+        }
+    }
+
+    pub(super) fn connect(&mut self, one: usize, other: usize) {
+        let (key, other_key) = (self.peers[one].key, self.peers[other].key);
+        self.feed(one, Input::Connected(other_key));
+        self.feed(other, Input::Connected(key));
     }
 
     // ---- rogues ----------------------------------------------------------------------------
@@ -233,15 +272,36 @@ impl World {
         }
     }
 
-    pub(super) fn spread(&mut self, peer: usize, half: Option<usize>, batch: SignedBatch) {
-        if self.scenario.network.gossip {
-            self.gossip(peer, half, Cargo::Batch(batch));
-            return;
+    /// A batch as it travels; none if it cannot be read, which no door lets in.
+    fn opened(&mut self, signed: SignedBatch) -> Option<Cargo> {
+        if self.opened.len() >= OPENED_MAX {
+            self.opened.clear();
         }
+        let known = self.opened.get(&signed.hash()).cloned();
+        let batch = known.or_else(|| {
+            let opened = Arc::new(signed.open().ok()?);
+            self.opened.insert(signed.hash(), opened.clone());
+            Some(opened)
+        })?;
+        Some(Cargo::Batch(signed, batch))
+    }
+
+    fn publish(&mut self, peer: usize, half: Option<usize>, batch: SignedBatch) {
+        if let Some(cargo) = self.opened(batch) {
+            self.gossip(peer, half, cargo);
+        }
+    }
+
+    /// Has a rogue tell everybody, or one half, or where there is no gossip some.
+    fn spread(&mut self, peer: usize, half: Option<usize>, batch: SignedBatch) {
+        if self.scenario.network.gossip {
+            return self.publish(peer, half, batch);
+        }
+        let Some(cargo) = self.opened(batch) else { return };
         for _ in 0..TOLD {
             let to = self.rng.below(self.peers.len() as u64) as usize;
             let to = half.map_or(to, |half| to / 2 * 2 + half).min(self.peers.len() - 1);
-            self.post(peer, to, Cargo::Batch(batch.clone()));
+            self.post(peer, to, cargo.clone());
         }
     }
 

@@ -11,13 +11,15 @@ use crate::{
     truth,
 };
 use coordinator_free_scheduler::{
-    CommandError, Input, JobId, Message, Millis, Node, Notice, Output, PeerKey, Query, Record, Rng,
-    SignedBatch, SignedManifest, Statement, UnitIndex, Verdict, Void, wire,
+    CommandError, Hash, Input, JobId, LotIndex, Message, Millis, Node, Notice, Output, PeerKey,
+    Query, Record, Rng, SignedBatch, SignedManifest, Statement, UnitIndex, Verdict, Void,
+    statement::Batch, wire,
 };
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BinaryHeap, HashMap},
+    collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet},
     rc::Rc,
+    sync::Arc,
     time::Duration,
 };
 
@@ -42,6 +44,9 @@ pub struct World {
     by_key: BTreeMap<PeerKey, usize>,
     groups: usize,
     said: Said,
+    opened: HashMap<Hash, Arc<Batch>>,
+    attending: BTreeMap<(JobId, LotIndex), BTreeSet<usize>>,
+    attended: HashSet<(usize, JobId, LotIndex)>,
     executed: HashMap<(JobId, UnitIndex), u8>,
     /// Set when all is decided: who publishes for ever would keep nodes from agreeing for ever.
     rogues_rest: bool,
@@ -106,7 +111,7 @@ enum What {
 #[derive(Clone)]
 enum Cargo {
     Manifest(SignedManifest),
-    Batch(SignedBatch),
+    Batch(SignedBatch, Arc<Batch>),
     Query(Query),
 }
 
@@ -114,7 +119,7 @@ impl Cargo {
     fn bytes(&self) -> u64 {
         let bytes = match self {
             Cargo::Manifest(signed) => signed.bytes.len() + signed.signature.len(),
-            Cargo::Batch(signed) => signed.bytes.len() + signed.signature.0.len(),
+            Cargo::Batch(signed, _) => signed.bytes().len() + signed.signature().0.len(),
             Cargo::Query(query) => wire::encode(query).len(),
         };
         bytes as u64
@@ -146,6 +151,10 @@ const WEIGHED_EVERY_S: u64 = 10;
 const WEIGHED: usize = 8;
 /// How often a rogue acts.
 const ACT_US: u64 = 500_000;
+/// Opened batches that are remembered, so that not every receiver opens them again.
+const OPENED_MAX: usize = 1 << 18;
+/// Neighbours in a lot that the body finds for a node which joins it.
+const MATES: usize = 6;
 /// Peers that a rogue tells something where there is no gossip.
 const TOLD: usize = 3;
 
@@ -167,6 +176,9 @@ impl World {
             by_key,
             groups: 1,
             said: Said::default(),
+            opened: HashMap::new(),
+            attending: BTreeMap::new(),
+            attended: HashSet::new(),
             rogues_rest: false,
             name: String::new(),
             scenario: Rc::new(scenario),
@@ -294,7 +306,8 @@ impl World {
 
     /// Notes how much state the nodes of a few peers hold.
     fn weigh(&mut self) {
-        let nodes = (0..self.peers.len().min(WEIGHED)).filter_map(|peer| self.node(peer));
+        let first = self.scenario.jobs.min(self.peers.len() - 1);
+        let nodes = (first..self.peers.len()).take(WEIGHED).filter_map(|peer| self.node(peer));
         let most = nodes.map(Node::state_bytes).max().unwrap_or_default();
         self.count.state_bytes = self.count.state_bytes.max(most);
     }
@@ -378,13 +391,12 @@ impl World {
         } else {
             let body = Body::start(one.key, seed, one.life, &one.journal, now);
             one.mind = Mind::Up(Box::new(body));
+            self.feed(peer, Input::GridPeers(self.scenario.peers as u32));
             self.feed(peer, Input::Slots(slots));
         }
         for other in self.peers[peer].neighbours.clone() {
             if !matches!(self.peers[other].mind, Mind::Down) {
-                let (key, other_key) = (self.peers[peer].key, self.peers[other].key);
-                self.feed(peer, Input::Connected(other_key));
-                self.feed(other, Input::Connected(key));
+                self.connect(peer, other);
             }
         }
     }
@@ -398,6 +410,9 @@ impl World {
             one.journal.extend(writing.records);
         }
         self.count.kills += 1;
+        self.attending.values_mut().for_each(|there| {
+            there.remove(&peer);
+        });
         let cut_off = body.running.iter().map(|(.., since_us)| self.now_us - since_us);
         self.count.busy_us += cut_off.sum::<u64>();
         let key = one.key;

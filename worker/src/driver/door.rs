@@ -10,6 +10,7 @@ use coordinator_free_scheduler::{
     BATCH_BYTES_MAX, BATCH_CONTEXT, Input, MANIFEST_BYTES_MAX, MANIFEST_CONTEXT, MESSAGE_BYTES_MAX,
     Message, PeerKey, SignedBatch, SignedManifest, wire,
 };
+use std::sync::Arc;
 
 /// Bytes that a signature and lengths add.
 const ENVELOPE_BYTES: usize = 128;
@@ -78,6 +79,6 @@ fn manifest(from: PeerKey, signed: SignedManifest) -> Option<Input> {
 
 fn batch(from: PeerKey, signed: SignedBatch) -> Option<Input> {
     let batch = signed.open().ok()?;
-    let holds = keys::verify(batch.author, BATCH_CONTEXT, &signed.bytes, &signed.signature.0);
-    holds.then(|| Input::Batch { from, signed, batch: Box::new(batch) })
+    let holds = keys::verify(batch.author, BATCH_CONTEXT, signed.bytes(), &signed.signature().0);
+    holds.then(|| Input::Batch { from, signed, batch: Arc::new(batch) })
 }

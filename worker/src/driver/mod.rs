@@ -392,6 +392,8 @@ impl Driver {
             match output {
                 Output::Persist { ticket, records } => self.scribe.persist(ticket, records),
                 Output::Announce(signed) => self.net.publish(Topic::Jobs, wire::encode(&signed)),
+                // All lots share one shard, which every node hears.
+                Output::Attend { .. } | Output::Leave { .. } => {}
                 Output::Publish { batch, .. } => {
                     if let Ok(opened) = batch.open() {
                         self.metrics.count_statements(&opened.statements);

@@ -106,7 +106,7 @@ impl Desk {
             Record::Own(bytes) => {
                 let signature = Signature(self.keys.sign(BATCH_CONTEXT, &bytes));
                 signatures.push(signature);
-                Record::Batch(SignedBatch { bytes, signature })
+                Record::Batch(SignedBatch::new(bytes, signature))
             }
             Record::Manifest(_) | Record::Batch(_) | Record::Answers { .. } => record,
         };

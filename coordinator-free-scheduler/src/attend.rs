@@ -1,0 +1,311 @@
+//! Which gossip lots this node takes part in, so that what it hears and holds does not grow with
+//! the grid.
+//!
+//! A node that wants work joins a lot, stays until every unit of it is decided, and lets go of it
+//! some time later; its marks stay in the ledger. The submitter's node is in all lots of its job.
+//! Where there is work is known from [`LotNews`]: hearsay, passed on with anti-entropy, which may
+//! send a node the wrong way and can do no other harm.
+use crate::{
+    Fault, Job, JobId, LIMITS, LotIndex, Millis, Node, Output, PeerKey,
+    lot::{Lot, MeanFuel, Tally},
+    node::Timer,
+};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
+use serde::{Deserialize, Serialize};
+
+/// Peers that a lot should have: claims of more cross too often, of fewer leave it to few to check.
+/// (In simulations 100 to 300 make no difference to the makespan; messages grow with the number.)
+pub const LOT_PEERS: u32 = 200;
+/// Peers above which nobody joins a lot.
+pub const LOT_PEERS_MAX: u32 = 300;
+/// Peers below which a lot can do with anybody.
+pub const LOT_PEERS_FEW: u32 = 8;
+/// Undecided lots of one job that a node is in at most: at the end of a lot others run its last
+/// units, and a node need not wait for them.
+pub const UNDONE_LOTS_MAX: usize = 4;
+/// Lots of one job that a node holds at most, decided ones included.
+pub const LOTS_HELD_MAX: usize = 8;
+/// How long a node stays in a decided lot, milliseconds: those who missed something ask it.
+pub const RETIRE_MS: u64 = 120_000;
+/// News older than this are forgotten, seconds.
+pub const NEWS_AGE_S_MAX: u16 = 600;
+/// Lots of one job that are told of in one message.
+pub const NEWS_MAX: usize = 32;
+/// Jobs that are told of in one message.
+const NEWS_JOBS_MAX: usize = 16;
+/// Lots that a neighbour is known to be in.
+const MATE_LOTS_MAX: usize = 256;
+/// How often an idle node looks into a lot where there is nothing to do by hearsay, milliseconds:
+/// whoever says so may lie.
+pub const DOUBT_MS: u64 = 600_000;
+
+/// What is said of a lot.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Debug)]
+pub struct LotNews {
+    /// Which.
+    pub lot: LotIndex,
+    /// Units that nobody is on.
+    pub open: u32,
+    /// Units that are neither verified nor failed.
+    pub undone: u32,
+    /// Peers that are on some unit.
+    pub workers: u16,
+    /// How old this is, seconds.
+    pub age_s: u16,
+}
+
+/// News, and of when they are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Heard {
+    pub(crate) news: LotNews,
+    pub(crate) at: Millis,
+}
+
+/// What is left of a lot that this node has let go of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Retired {
+    pub(crate) tally: Tally,
+    pub(crate) fuel: MeanFuel,
+}
+
+impl Node {
+    /// Whether this node takes part in a lot.
+    pub fn attends(&self, id: JobId, lot: LotIndex) -> bool {
+        self.jobs.get(&id).is_some_and(|job| job.lots.contains_key(&lot))
+    }
+
+    /// A lot that this node takes part in.
+    pub(crate) fn lot(&mut self, id: JobId, lot: LotIndex) -> Option<&mut Lot> {
+        self.jobs.get_mut(&id)?.lots.get_mut(&lot)
+    }
+
+    /// Takes part in a lot from now on.
+    ///
+    /// # Errors
+    /// There is no such lot, or this node holds as much as it may.
+    pub(crate) fn attend(&mut self, id: JobId, lot: LotIndex) -> Result<&mut Lot, Fault> {
+        let job = self.jobs.get_mut(&id).ok_or(Fault::NoSuchUnit)?;
+        if lot >= job.manifest.lots() {
+            return Err(Fault::NoSuchUnit);
+        }
+        if !job.lots.contains_key(&lot) {
+            let units = job.manifest.lot_range(lot).len() as u64;
+            if self.units_known + units > LIMITS.units {
+                return Err(Fault::OverLimit("units"));
+            }
+            self.units_known += units;
+            let barred = self.barred.iter().chain(job.silent()).copied().collect();
+            let (me, incarnation) = (self.config.me, self.config.incarnation);
+            let fresh = Lot::new(id, &job.manifest, lot, me, incarnation, barred);
+            job.retired.remove(&lot);
+            job.lots.insert(lot, fresh);
+            self.outputs.push_back(Output::Attend { job: id, lot });
+        }
+        job.lots.get_mut(&lot).ok_or(Fault::NoSuchUnit)
+    }
+
+    /// Takes part in all lots of a job, as its submitter's node does.
+    pub fn follow(&mut self, id: JobId) {
+        let lots = self.jobs.get(&id).map_or(0, |job| job.manifest.lots());
+        (0..lots).for_each(|lot| drop(self.attend(id, lot)));
+    }
+
+    pub(crate) fn attend_own(&mut self, id: JobId) {
+        if self.jobs.get(&id).is_some_and(|job| job.manifest.owner == self.config.me) {
+            self.follow(id);
+        }
+    }
+
+    /// Joins a lot that has work, by what is heard; answers whether there was one.
+    pub(crate) fn attend_more(&mut self, now: Millis, id: JobId) -> bool {
+        let at_once = (self.grid_peers / LOT_PEERS).max(1) as usize;
+        let Some(job) = self.jobs.get(&id) else { return false };
+        let undone = job.lots.values().filter(|lot| lot.is_undone()).count();
+        if undone >= UNDONE_LOTS_MAX {
+            return false;
+        }
+        let mut candidates: Vec<(LotIndex, u64)> = job.lots_with_work(now).take(at_once).collect();
+        if candidates.is_empty() && now >= self.doubt_at {
+            self.doubt_at = now.plus(DOUBT_MS);
+            candidates.extend(job.elsewhere().map(|lot| (lot, 1)));
+        }
+        let all: u64 = candidates.iter().map(|(_, open)| open).sum();
+        let mut draw = self.rng.below(all.max(1));
+        let drawn = candidates.into_iter().find(|(_, open)| {
+            let here = draw < *open;
+            draw = draw.saturating_sub(*open);
+            here
+        });
+        let Some((lot, _)) = drawn else { return false };
+        self.make_room(now, id);
+        if self.attend(id, lot).is_err() {
+            return false;
+        }
+        self.ask_about(id, lot);
+        true
+    }
+
+    /// Lets go of a decided lot where a job has as many as a node holds.
+    fn make_room(&mut self, now: Millis, id: JobId) {
+        let held = self.jobs.get(&id).filter(|job| job.lots.len() >= LOTS_HELD_MAX);
+        let at_rest = held.and_then(|job| job.lots.iter().find(|(_, lot)| lot.is_at_rest()));
+        if let Some(lot) = at_rest.map(|(lot, _)| *lot) {
+            self.retire(now, id, lot);
+        }
+    }
+
+    /// Asks one neighbour who is in a lot for all that was said there; more would all say the same.
+    fn ask_about(&mut self, id: JobId, lot: LotIndex) {
+        let mates = self.mates_in(id, lot);
+        let at = self.rng.below(mates.len().max(1) as u64) as usize;
+        if let Some(mate) = mates.get(at) {
+            self.send_heads(*mate, id, lot, false);
+        }
+    }
+
+    // ---- who else is there -----------------------------------------------------------------
+
+    /// Connected peers that are known to be in a lot.
+    pub(crate) fn mates_in(&self, id: JobId, lot: LotIndex) -> Vec<PeerKey> {
+        let there =
+            |(_, lots): &(&PeerKey, &BTreeSet<(JobId, LotIndex)>)| lots.contains(&(id, lot));
+        self.mates.iter().filter(there).map(|(peer, _)| *peer).collect()
+    }
+
+    /// A peer told in which lots it is.
+    pub(crate) fn note_lots(
+        &mut self,
+        peer: PeerKey,
+        lots: impl Iterator<Item = (JobId, LotIndex)>,
+    ) {
+        if self.peers.contains(&peer) {
+            self.mates.insert(peer, lots.take(MATE_LOTS_MAX).collect());
+        }
+    }
+
+    /// A peer is in this lot, among others.
+    pub(crate) fn note_lot(&mut self, peer: PeerKey, id: JobId, lot: LotIndex) {
+        if self.peers.contains(&peer) {
+            let lots = self.mates.entry(peer).or_default();
+            if lots.len() < MATE_LOTS_MAX {
+                lots.insert((id, lot));
+            }
+        }
+    }
+
+    // ---- news ------------------------------------------------------------------------------
+
+    /// What this node has to tell of its newest jobs.
+    pub(crate) fn news(&self, now: Millis) -> Vec<(JobId, Vec<LotNews>)> {
+        let newest = self.order.iter().rev().take(NEWS_JOBS_MAX);
+        let told = newest.filter_map(|id| Some((*id, self.jobs.get(id)?.news(now))));
+        told.filter(|(_, news)| !news.is_empty()).collect()
+    }
+
+    /// Others' news.
+    pub(crate) fn on_news(&mut self, now: Millis, all: Vec<(JobId, Vec<LotNews>)>) {
+        for (id, news) in all.into_iter().take(LIMITS.jobs) {
+            let Some(job) = self.jobs.get_mut(&id) else { continue };
+            news.into_iter().take(NEWS_MAX).for_each(|news| job.hear(now, news));
+            self.tell_end(id);
+        }
+    }
+
+    // ---- letting go ------------------------------------------------------------------------
+
+    /// Sees to it that a decided lot is let go of some time later.
+    pub(crate) fn plan_to_retire(&mut self, now: Millis, id: JobId) {
+        let Some(job) = self.jobs.get(&id).filter(|job| job.manifest.owner != self.config.me)
+        else {
+            return;
+        };
+        let done = job.lots.iter().filter(|(_, lot)| !lot.is_undone()).map(|(lot, _)| *lot);
+        let at = now.plus(RETIRE_MS);
+        for lot in done.collect::<Vec<_>>() {
+            if self.retiring.insert((id, lot)) {
+                self.timers.insert((at, Timer::Retire(id, lot)));
+            }
+        }
+    }
+
+    /// Lets go of a lot in which nothing is left to do.
+    pub(crate) fn retire(&mut self, now: Millis, id: JobId, index: LotIndex) {
+        self.retiring.remove(&(id, index));
+        let Some(lot) = self.jobs.get(&id).and_then(|job| job.lots.get(&index)) else { return };
+        if !lot.is_at_rest() {
+            return self.plan_to_retire(now, id);
+        }
+        let silent: Vec<PeerKey> = lot.silent_authors().collect();
+        silent.into_iter().for_each(|peer| self.count_silence(now, id, peer, false));
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        let Some(lot) = job.lots.remove(&index) else { return };
+        lot.marks().for_each(|(peer, mark)| self.settled.add(peer, mark));
+        job.retired.insert(index, Retired { tally: lot.tally(), fuel: lot.mean_fuel() });
+        self.units_known -= job.manifest.lot_range(index).len() as u64;
+        self.outboxes.remove(&(id, index));
+        self.outputs.push_back(Output::Leave { job: id, lot: index });
+    }
+}
+
+impl Job {
+    /// Lots in which this node never was.
+    fn elsewhere(&self) -> impl Iterator<Item = LotIndex> {
+        let known = |lot: &LotIndex| self.lots.contains_key(lot) || self.retired.contains_key(lot);
+        (0..self.manifest.lots()).filter(move |lot| !known(lot))
+    }
+
+    /// Lots in which this node never was and where there may be work, with how many units are open.
+    fn lots_with_work(&self, now: Millis) -> impl Iterator<Item = (LotIndex, u64)> {
+        self.elsewhere().filter_map(move |lot| {
+            let heard = self.heard.get(&lot).filter(|heard| heard.age_s(now) <= NEWS_AGE_S_MAX);
+            let Some(Heard { news, .. }) = heard else {
+                return Some((lot, self.manifest.lot_range(lot).len() as u64));
+            };
+            let workers = u32::from(news.workers);
+            // Whoever joins must hear all that was said; for less than a unit each it is not worth it.
+            let worth = news.open > 0 && (workers < LOT_PEERS_FEW || news.open > workers);
+            (worth && workers < LOT_PEERS_MAX).then_some((lot, news.open.into()))
+        })
+    }
+
+    /// Own lots, then what was heard of others, youngest first.
+    fn news(&self, now: Millis) -> Vec<LotNews> {
+        let own = self.lots.iter().map(|(index, lot)| LotNews {
+            lot: *index,
+            open: lot.open_units(),
+            undone: lot.undone_units(),
+            workers: lot.total_speed(0).1.min(u16::MAX.into()) as u16,
+            age_s: 0,
+        });
+        let mut news: Vec<LotNews> = own.collect();
+        let known: BTreeMap<LotIndex, &Heard> = self
+            .heard
+            .iter()
+            .filter(|(lot, _)| !self.lots.contains_key(lot))
+            .map(|(lot, heard)| (*lot, heard))
+            .collect();
+        let aged = known.values().map(|heard| LotNews { age_s: heard.age_s(now), ..heard.news });
+        news.extend(aged.filter(|news| news.age_s <= NEWS_AGE_S_MAX));
+        news.sort_by_key(|news| news.age_s);
+        news.truncate(NEWS_MAX);
+        news
+    }
+
+    fn hear(&mut self, now: Millis, news: LotNews) {
+        let units = self.manifest.lot_range(news.lot).len() as u32;
+        let at = Millis(now.0.saturating_sub(u64::from(news.age_s) * 1_000));
+        let newer = self.heard.get(&news.lot).is_none_or(|known| known.at < at);
+        if news.lot < self.manifest.lots() && newer && news.undone <= units {
+            self.heard.insert(news.lot, Heard { news, at });
+        }
+    }
+}
+
+impl Heard {
+    fn age_s(&self, now: Millis) -> u16 {
+        (now.since(self.at) / 1_000).min(u16::MAX.into()) as u16
+    }
+}
