@@ -56,8 +56,13 @@ pub enum Input {
         /// Signatures of the [`Record::Own`] batches among them, in order.
         signatures: Vec<Signature>,
     },
-    /// How many units may run at once; 0 pauses. Running ones are left to end.
-    Slots(usize),
+    /// What units may take of this machine. Running ones are left to end.
+    Room {
+        /// How many may run at once; 0 pauses.
+        slots: usize,
+        /// Their memory together, MiB, by what their jobs' limits allow them.
+        memory_mib: u32,
+    },
     /// About how many peers the network has, as far as the body can tell.
     GridPeers(u32),
     /// The deadline came.

@@ -1,7 +1,7 @@
 //! One job as this node knows it: its manifest, the lots it has looked into, its pace here.
 use crate::{
-    JobId, LotIndex, Manifest, Millis, Pace, PeerKey, SILENT_MAX, SignedManifest, UnitIndex,
-    Verdict,
+    DONOR_PERCENT, JobId, LotIndex, Manifest, Millis, Pace, PeerKey, SILENT_MAX, SignedManifest,
+    UnitIndex, Verdict,
     attend::{Heard, Retired},
     lot::{Lot, Tally},
 };
@@ -18,6 +18,15 @@ pub struct Job {
     pub lots: BTreeMap<LotIndex, Lot>,
     /// Whether [`Notice::Ended`](crate::Notice::Ended) was told.
     pub ended: bool,
+    /// What the donor gives it, percent of the usual.
+    pub donor_percent: u16,
+    pub(crate) heard_at: Millis,
+    pub(crate) pass: Option<u64>,
+    pub(crate) phase: u8,
+    pub(crate) urgent: bool,
+    /// When to look again for lots and for units to copy.
+    pub(crate) look_again: Millis,
+    pub(crate) charged: BTreeMap<UnitIndex, u64>,
     pub(crate) retired: BTreeMap<LotIndex, Retired>,
     pub(crate) heard: BTreeMap<LotIndex, Heard>,
     silent: BTreeMap<PeerKey, u32>,
@@ -67,13 +76,20 @@ pub struct JobStatus {
 const RUNS_KNOWN: u32 = 10;
 
 impl Job {
-    /// A job of which nothing is known but its manifest.
-    pub fn new(signed: SignedManifest, manifest: Box<Manifest>) -> Job {
+    /// A job of which nothing is known but its manifest. `phase` is drawn for it.
+    pub fn new(signed: SignedManifest, manifest: Box<Manifest>, now: Millis, phase: u8) -> Job {
         Job {
             signed,
             manifest,
             lots: BTreeMap::new(),
             ended: false,
+            donor_percent: DONOR_PERCENT,
+            heard_at: now,
+            pass: None,
+            phase,
+            urgent: false,
+            look_again: Millis(0),
+            charged: BTreeMap::new(),
             retired: BTreeMap::new(),
             heard: BTreeMap::new(),
             silent: BTreeMap::new(),
@@ -121,6 +137,11 @@ impl Job {
         self.speed.runs = self.speed.runs.saturating_add(1);
         let weight = u64::from(self.speed.runs.min(16));
         self.speed.unit_us = (self.speed.unit_us * (weight - 1) + us) / weight;
+    }
+
+    /// Mean time of the units that have run here, however few they are.
+    pub(crate) fn first_us(&self) -> Option<u64> {
+        (self.speed.runs > 0).then_some(self.speed.unit_us.max(1))
     }
 
     /// Mean time of a unit here, microseconds, at least 1; `None` until enough have run.

@@ -28,7 +28,9 @@ mod pick;
 mod reputation;
 mod rng;
 mod sync;
+mod turns;
 mod verify;
+mod view;
 pub mod wire;
 
 pub use attend::*;
@@ -46,3 +48,4 @@ pub use outbox::Parcel;
 pub use reputation::{Ledger, Record as PeerRecord};
 pub use rng::Rng;
 pub use sync::{Head, MESSAGE_BYTES_MAX, Message, Query};
+pub use turns::*;

@@ -4,12 +4,9 @@
 //! It finds the job and lot that an input is about and lets them act; then it sees to what is
 //! common to all: the journal, the slots, the peers, the clock. A late tick is harmless.
 use crate::{
-    Answer, Changes, CommandError, Config, DOUBT_MS, Fault, Input, Job, JobId, JobStatus, LIMITS,
-    Ledger, Lot, LotIndex, Manifest, Mark, Millis, Nonce, Notice, Output, PeerKey, Query, Record,
-    SignedBatch, SignedManifest, UnitIndex, Void, commitment,
-    journal::{Journal, digest_of},
-    lot::Ran,
-    rng::Rng,
+    Answer, Changes, CommandError, Config, DOUBT_MS, Fault, Input, Job, JobId, LIMITS, Ledger,
+    LotIndex, Manifest, Mark, Millis, Nonce, Notice, Output, PeerKey, Query, Record, SignedBatch,
+    SignedManifest, UnitIndex, Void, commitment, journal::Journal, lot::Ran, rng::Rng,
     statement::Batch,
 };
 use alloc::{
@@ -28,6 +25,8 @@ pub struct Node {
     pub(crate) outputs: VecDeque<Output>,
     pub(crate) rng: Rng,
     pub(crate) slots: usize,
+    pub(crate) memory_mib: u32,
+    pub(crate) pass: u64,
     pub(crate) in_flight: usize,
     pub(crate) ledger: Ledger,
     pub(crate) barred: BTreeSet<PeerKey>,
@@ -37,7 +36,6 @@ pub struct Node {
     pub(crate) units_known: u64,
     pub(crate) order: Vec<JobId>,
     pub(crate) fuel_per_ms: Option<u64>,
-    pub(crate) rescue_at: Millis,
     pub(crate) grid_peers: u32,
     pub(crate) doubt_at: Millis,
     pub(crate) mates: BTreeMap<PeerKey, BTreeSet<(JobId, LotIndex)>>,
@@ -65,6 +63,8 @@ impl Node {
             peers: BTreeSet::new(),
             outputs: VecDeque::new(),
             slots: 0,
+            memory_mib: u32::MAX,
+            pass: 0,
             in_flight: 0,
             ledger: Ledger::default(),
             barred: BTreeSet::new(),
@@ -74,7 +74,6 @@ impl Node {
             order: Vec::new(),
             units_known: 0,
             fuel_per_ms: None,
-            rescue_at: Millis(0),
             grid_peers: 0,
             doubt_at: Millis(DOUBT_MS),
             mates: BTreeMap::new(),
@@ -91,7 +90,7 @@ impl Node {
         match record {
             Record::Manifest(signed) => {
                 let manifest = signed.open().map_err(Fault::BadManifest)?;
-                self.add_job(signed, Box::new(manifest)).map(|_| ())
+                self.add_job(now, signed, Box::new(manifest)).map(|_| ())
             }
             Record::Batch(signed) => {
                 let batch = signed.open().map_err(|_| Fault::NoSuchUnit)?;
@@ -151,7 +150,9 @@ impl Node {
             }
             Input::Ran { job, unit, took_us, end } => self.on_ran(now, job, unit, took_us, end),
             Input::Persisted { ticket, signatures } => self.on_persisted(ticket, signatures),
-            Input::Slots(slots) => self.slots = slots,
+            Input::Room { slots, memory_mib } => {
+                (self.slots, self.memory_mib) = (slots, memory_mib);
+            }
             Input::GridPeers(peers) => self.grid_peers = peers,
             Input::Tick => {}
         }
@@ -183,7 +184,7 @@ impl Node {
             return Ok(id);
         }
         let too_many = CommandError::TooManyJobs(LIMITS.jobs);
-        self.add_job(signed.clone(), Box::new(manifest)).map_err(|_| too_many)?;
+        self.add_job(now, signed.clone(), Box::new(manifest)).map_err(|_| too_many)?;
         self.attend_own(id);
         self.announce(now, signed);
         self.handle(now, Input::Tick);
@@ -209,53 +210,14 @@ impl Node {
         Ok(())
     }
 
-    // ---- what can be asked -----------------------------------------------------------------
-
-    /// The jobs known here, oldest first.
-    pub fn jobs(&self) -> Vec<&Job> {
-        self.order.iter().filter_map(|id| self.jobs.get(id)).collect()
-    }
-
-    /// A job.
-    pub fn job(&self, id: JobId) -> Option<&Job> {
-        self.jobs.get(&id)
-    }
-
-    /// A job in figures.
-    pub fn status(&self, id: JobId) -> Option<JobStatus> {
-        self.jobs.get(&id).map(Job::status)
-    }
-
-    /// What this node thinks of others.
-    pub fn ledger(&self) -> &Ledger {
-        &self.ledger
-    }
-
-    /// What is known of every lot, as a hash; two nodes with equal ones hold the same statements.
-    pub fn digests(&self) -> Vec<(JobId, LotIndex, crate::Hash)> {
-        let lots = self.jobs.iter().flat_map(|(id, job)| job.lots.iter().map(|lot| (*id, lot)));
-        lots.map(|(id, (index, lot))| (id, *index, lot.board.digest_of_logs())).collect()
-    }
-
-    /// Units in the body's hands.
-    pub fn in_flight(&self) -> usize {
-        self.in_flight
-    }
-
-    /// Who this node is.
-    pub fn me(&self) -> PeerKey {
-        self.config.me
-    }
-
-    /// Digests of outputs that nobody else may know yet.
-    pub fn sealed(&self) -> Vec<crate::Hash> {
-        let lots = self.jobs.values().flat_map(|job| job.lots.values());
-        lots.flat_map(Lot::sealed).filter_map(digest_of).chain(self.journal.sealed()).collect()
-    }
-
     // ---- jobs and lots ---------------------------------------------------------------------
 
-    fn add_job(&mut self, signed: SignedManifest, manifest: Box<Manifest>) -> Result<bool, Fault> {
+    fn add_job(
+        &mut self,
+        now: Millis,
+        signed: SignedManifest,
+        manifest: Box<Manifest>,
+    ) -> Result<bool, Fault> {
         let id = signed.id();
         if self.jobs.contains_key(&id) {
             return Ok(false);
@@ -267,7 +229,8 @@ impl Node {
             return Err(Fault::OverLimit("units"));
         }
         self.order.push(id);
-        self.jobs.insert(id, Job::new(signed, manifest));
+        let phase = self.rng.below(256) as u8;
+        self.jobs.insert(id, Job::new(signed, manifest, now, phase));
         Ok(true)
     }
 
@@ -292,7 +255,7 @@ impl Node {
         signed: SignedManifest,
         manifest: Box<Manifest>,
     ) {
-        match self.add_job(signed.clone(), manifest) {
+        match self.add_job(now, signed.clone(), manifest) {
             Ok(true) => {
                 self.record(now, Record::Manifest(signed), self.config.pace.record_ms);
                 self.send_digest(from);
@@ -431,7 +394,7 @@ impl Node {
         took_us: u64,
         end: Result<(Answer, Nonce), Void>,
     ) {
-        self.in_flight = self.in_flight.saturating_sub(1);
+        self.end(now, id, unit, took_us);
         let (me, pace) = (self.config.me, self.config.pace);
         let Some(index) = self.lot_of(id, unit) else { return };
         if let Ok((answer, _)) = &end {
@@ -465,6 +428,7 @@ impl Node {
             match timer {
                 Timer::Sync => {
                     self.sync_round(now);
+                    self.look_at_deadlines(now);
                     let pause = self.config.pace.sync_ms;
                     let jitter = self.rng.below(pause / 2 + 1);
                     let next = now.plus((pause * 3 / 4 + jitter).max(1));

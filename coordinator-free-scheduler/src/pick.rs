@@ -1,4 +1,4 @@
-//! What this node runs next: older jobs first, in spans that shrink as work runs out (guided
+//! What this node runs next: of the job whose turn it is, in spans that shrink as work runs out (guided
 //! self-scheduling, Polychronopoulos and Kuck 1987), so that peers rarely meet and never wait.
 //!
 //! Units are claimed one step before they are handed to the body, so that whoever else claimed
@@ -7,7 +7,7 @@ use crate::{
     Job, JobId, LIMITS, LotIndex, Millis, Node, Output, RESCUE_PAUSE_MS, Speed, UnitIndex,
     node::Timer,
 };
-use alloc::vec::Vec;
+use alloc::{collections::BTreeMap, vec::Vec};
 
 /// A claim may take one in so many of a lot's open units …
 const SPAN_SHARE: u64 = 20;
@@ -20,44 +20,62 @@ const LONG_US: u64 = 5_000_000;
 const AHEAD_MAX: u64 = LIMITS.ahead_units as u64;
 
 impl Node {
-    /// Hands units to the body until it has enough.
+    /// Hands units to the body until it has enough, of the jobs in turn: what is open, and where
+    /// nothing is, copies of what others are slow at. A job's last units are worth its share too.
     pub(crate) fn fill(&mut self, now: Millis) {
         if self.slots == 0 {
             return;
         }
-        for at in 0..self.order.len() {
-            let id = self.order[at];
-            if self.jobs.get(&id).is_none_or(Job::is_over) {
-                continue;
+        let jobs = self.jobs_in_turn();
+        let mut runs: BTreeMap<JobId, Vec<UnitIndex>> = BTreeMap::new();
+        let (mut turns, mut waiting) = (jobs.clone(), None);
+        while let Some(id) = self.first_in_turn(&turns) {
+            match self.take_unit(now, id, &mut waiting) {
+                Some(unit) => {
+                    self.begin(id, unit, &turns);
+                    runs.entry(id).or_default().push(unit);
+                }
+                None => turns.retain(|other| *other != id),
             }
-            let units = self.take_units(now, id);
-            if !units.is_empty() {
-                self.outputs.push_back(Output::Run { job: id, units });
+        }
+        let runs = runs.into_iter().map(|(job, units)| Output::Run { job, units });
+        self.outputs.extend(runs);
+        jobs.into_iter().for_each(|id| self.claim_ahead(now, id));
+    }
+
+    /// The next unit of a job, if the body has room for it. A job that has none in hand is
+    /// promised its memory before those who come after.
+    fn take_unit(
+        &mut self,
+        now: Millis,
+        id: JobId,
+        waiting: &mut Option<JobId>,
+    ) -> Option<UnitIndex> {
+        if self.in_flight >= self.ahead(self.jobs.get(&id)?) || !self.could_fit(id) {
+            return None;
+        }
+        if !self.fits(id, *waiting) {
+            if self.jobs.get(&id).is_some_and(|job| job.charged.is_empty()) {
+                waiting.get_or_insert(id);
+            }
+            return None;
+        }
+        loop {
+            match self.queued_unit(now, id) {
+                Some(unit) => return Some(unit),
+                None if self.claim_more(now, id) || self.rescue(now, id) => {}
+                None => return None,
             }
         }
     }
 
-    fn take_units(&mut self, now: Millis, id: JobId) -> Vec<UnitIndex> {
-        let mut units = Vec::new();
-        let Some(job) = self.jobs.get(&id) else { return units };
-        let ahead = self.ahead(job);
-        while self.in_flight < ahead {
-            match self.queued_unit(now, id) {
-                Some(unit) => {
-                    self.in_flight += 1;
-                    units.push(unit);
-                }
-                None if self.claim_more(now, id) || self.rescue(now, id) => {}
-                None => return units,
-            }
-        }
-        let soon = |job: &Job| {
-            job.queued_here() < self.slots && self.unit_us(job).is_none_or(|us| us < LONG_US)
-        };
-        if self.jobs.get(&id).is_some_and(soon) {
+    /// Claims units before they are needed, where units are short.
+    fn claim_ahead(&mut self, now: Millis, id: JobId) {
+        let Some(job) = self.jobs.get(&id) else { return };
+        let short = self.unit_us(job).is_none_or(|us| us < LONG_US);
+        if short && job.queued_here() < self.slots && self.could_fit(id) {
             self.claim_more(now, id);
         }
-        units
     }
 
     /// How many units the body shall have in hand: one a slot; where units are short, one more so
@@ -72,7 +90,7 @@ impl Node {
     }
 
     /// How long a unit takes here, microseconds, by experience or by what others burned for one.
-    fn unit_us(&self, job: &Job) -> Option<u64> {
+    pub(crate) fn unit_us(&self, job: &Job) -> Option<u64> {
         let expected = || Some(job.unit_fuel()?.saturating_mul(1_000) / self.fuel_per_ms?.max(1));
         job.unit_us().or_else(expected).map(|us| us.max(1))
     }
@@ -100,9 +118,10 @@ impl Node {
             let mut lots = job.lots.iter();
             lots.find(|(_, lot)| lot.open_units() > 0).map(|(index, _)| *index)
         };
-        match self.jobs.get(&id).and_then(open) {
+        let Some(job) = self.jobs.get(&id) else { return false };
+        match open(job) {
             Some(index) => self.claim_in(now, id, index),
-            None if now < self.rescue_at => false,
+            None if now < job.look_again => false,
             None => self.attend_more(now, id),
         }
     }
@@ -139,11 +158,11 @@ impl Node {
 
     /// Where nothing is open, copies what somebody slower is on; answers whether there was one.
     fn rescue(&mut self, now: Millis, id: JobId) -> bool {
-        if self.in_flight >= self.slots || now < self.rescue_at {
-            return false;
-        }
         let (pace, speed) = (self.config.pace, Speed::of(self.fuel_per_ms, self.slots));
         let Some(job) = self.jobs.get_mut(&id) else { return false };
+        if self.in_flight >= self.slots || now < job.look_again {
+            return false;
+        }
         let unit_fuel = job.unit_fuel();
         let mut rescued = None;
         for (index, lot) in job.lots.iter_mut().filter(|(_, lot)| lot.is_undone()) {
@@ -156,8 +175,8 @@ impl Node {
         match rescued {
             Some(index) => self.follow_up(id, index),
             None => {
-                self.rescue_at = now.plus(RESCUE_PAUSE_MS);
-                self.timers.insert((self.rescue_at, Timer::Flush));
+                job.look_again = now.plus(RESCUE_PAUSE_MS);
+                self.timers.insert((job.look_again, Timer::Flush));
             }
         }
         rescued.is_some()

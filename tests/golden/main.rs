@@ -48,6 +48,8 @@ fn manifest(units: Units) -> Manifest {
         merge: Some(hash(4)),
         lot_units: 16_384,
         salt: 9,
+        priority: 4,
+        deadline_s: 3_600,
     }
 }
 

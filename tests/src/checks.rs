@@ -1,16 +1,19 @@
 //! What must hold when a grid has come to rest.
 use crate::{scenario::Kind, world::World};
-use coordinator_free_scheduler::{Hash, JobId, JobState, LotIndex, Node, Verdict};
+use coordinator_free_scheduler::{Decision, Hash, JobId, JobState, LotIndex, Node, Verdict};
 use std::collections::BTreeMap;
 
 impl World {
     /// Whether every unit of every job is decided on its submitter's node.
     pub(crate) fn decided(&self) -> bool {
-        let is_over = |(peer, job): (usize, &JobId)| {
-            let status = self.node(peer).and_then(|node| node.status(*job));
-            status.is_some_and(|status| status.verified + status.failed == status.units)
-        };
-        self.jobs.len() == self.scenario.jobs && self.jobs.iter().enumerate().all(is_over)
+        let mut all = 0..self.jobs.len();
+        self.jobs.len() == self.scenario.jobs && all.all(|job| self.job_decided(job))
+    }
+
+    /// Whether every unit of a job is decided on its submitter's node.
+    pub(crate) fn job_decided(&self, number: usize) -> bool {
+        let status = self.node(number).and_then(|node| node.status(self.jobs[number]));
+        status.is_some_and(|status| status.verified + status.failed == status.units)
     }
 
     /// Units that are decided on their submitters' nodes, and all there are.
@@ -40,7 +43,8 @@ impl World {
     pub(crate) fn left_over(&self) -> String {
         let lines = self.honest_nodes().map(|(peer, node)| {
             let states = self.jobs.iter().map(|job| format!("{:?}", node.status(*job)));
-            format!("\n  peer {peer}: {}", states.collect::<Vec<_>>().join("; "))
+            let first = self.jobs.iter().find_map(|job| first_open(node, *job));
+            format!("\n  peer {peer}: {}{first:?}", states.collect::<Vec<_>>().join("; "))
         });
         lines.take(5).collect()
     }
@@ -125,4 +129,13 @@ impl World {
         });
         pairs.collect()
     }
+}
+
+/// The first undecided unit of a job that a node knows of, with all that is known of it.
+fn first_open(node: &Node, job: JobId) -> Option<String> {
+    let boards = node.job(job)?.lots.values().map(|lot| &lot.board);
+    let mut units = boards.flat_map(|board| board.range().map(|unit| (unit, board.unit(unit))));
+    let open = units
+        .find(|(_, known)| known.is_some_and(|known| known.standing.decision == Decision::Open));
+    open.map(|open| format!("{open:?}"))
 }

@@ -10,6 +10,8 @@ pub struct Counters {
     pub wrong_accepted: u64,
     /// When all units were decided on their submitters' nodes, microseconds.
     pub decided_us: u64,
+    /// Of each job.
+    pub jobs: Vec<JobCount>,
     /// Slots' time that runs took, microseconds, cut-off ones included.
     pub busy_us: u64,
     /// The part of it that went into one of the first `quorum` answers of a unit.
@@ -26,6 +28,34 @@ pub struct Counters {
     pub kills: u64,
     /// The most that a node's state was seen to take, bytes.
     pub state_bytes: u64,
+}
+
+/// What is counted of one job.
+#[derive(Clone, Default, Debug)]
+pub struct JobCount {
+    /// When it was submitted, microseconds.
+    pub submitted_us: u64,
+    /// When all of it was decided on its submitter's node, microseconds; 0 for not yet.
+    pub decided_us: u64,
+    /// Slots' time that its runs took while there was open work in all jobs.
+    pub busy_us: u64,
+}
+
+/// One job among several.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct JobReport {
+    /// How much it weighs.
+    pub priority: u8,
+    /// Its share of the time that runs took while there was open work in all jobs.
+    pub share: f64,
+    /// Its share of all weights.
+    pub weight_share: f64,
+    /// From its submission until all of it was decided.
+    pub makespan_s: f64,
+    /// When it was to be done, from its submission; 0 for whenever.
+    pub deadline_s: u32,
+    /// Whether it was; none without a deadline.
+    pub deadline_met: Option<bool>,
 }
 
 /// The figures of a run. The same scenario and seed give the same report, on every machine.
@@ -78,4 +108,7 @@ pub struct Report {
     pub events: u64,
     /// Nodes killed.
     pub kills: u64,
+    /// Each job, where there are several or one has a deadline.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub jobs: Vec<JobReport>,
 }

@@ -1,5 +1,6 @@
 //! A scenario: what grid is simulated, as data. Every field has a default, unknown ones are errors.
 use crate::draws::Draw;
+use coordinator_free_scheduler::PRIORITY_MAX;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use std::{collections::BTreeMap, path::Path};
 
@@ -13,13 +14,19 @@ pub struct Scenario {
     pub units: u32,
     /// Units of a gossip lot.
     pub lot_units: u32,
-    /// Jobs; the n-th is submitted by the n-th peer, two seconds after the one before.
+    /// Jobs; the n-th is submitted by the n-th peer.
     pub jobs: usize,
+    /// How much each job weighs; those beyond the list weigh 1.
+    pub priorities: Vec<u8>,
+    /// When each job should be done, counted from its submission; 0 and beyond the list: whenever.
+    pub deadlines_s: Vec<u32>,
     /// Everything random follows from it.
     pub seed: u64,
     /// Equal answers wanted, as `quorum=N`.
     #[serde(deserialize_with = "quorum")]
     pub profile: u8,
+    /// Seconds between two submissions.
+    pub jobs_apart_s: u64,
     /// Units that a peer runs at once.
     pub slots: usize,
     /// Neighbours of a peer.
@@ -201,6 +208,9 @@ impl Default for Scenario {
             units: 100,
             lot_units: 16_384,
             jobs: 1,
+            jobs_apart_s: 2,
+            priorities: Vec::new(),
+            deadlines_s: Vec::new(),
             seed: 1,
             profile: 2,
             slots: 1,
@@ -284,6 +294,10 @@ impl Scenario {
                 "at least one peer must be honest and there from the start",
             ),
             (self.jobs > self.peers, "a job is submitted by a peer of its own: too few peers"),
+            (
+                self.priorities.iter().any(|priority| !(1..=PRIORITY_MAX).contains(priority)),
+                "priorities: 1 to 100 each",
+            ),
             (self.cost.mean <= 0.0 || self.cost.cv < 0.0, "cost: mean above 0, cv at least 0"),
             (self.cost.hints, "cost.hints: nodes make no use of hints yet"),
             (self.speed.p99_over_p1 < 1.0, "speed.p99_over_p1: at least 1"),
@@ -300,6 +314,12 @@ impl Scenario {
 
     fn count(&self, attacker: &Attacker) -> usize {
         (attacker.fraction.clamp(0.0, 1.0) * self.peers as f64).round() as usize
+    }
+
+    /// The priority and the deadline of a job.
+    pub fn urgency(&self, job: usize) -> (u8, u32) {
+        let priority = self.priorities.get(job).copied().unwrap_or(1);
+        (priority, self.deadlines_s.get(job).copied().unwrap_or(0))
     }
 
     /// What harm a peer does, if any.

@@ -1,5 +1,10 @@
 //! A run's report, from what was counted and what the nodes hold.
-use crate::{ideal, report::Report, scenario::Kind, world::World};
+use crate::{
+    ideal,
+    report::{JobCount, JobReport, Report},
+    scenario::Kind,
+    world::World,
+};
 use coordinator_free_scheduler::JobStatus;
 
 impl World {
@@ -41,7 +46,32 @@ impl World {
             peak_state_bytes_per_peer: count.state_bytes,
             events: count.events,
             kills: count.kills,
+            jobs: self.jobs_reported(),
         }
+    }
+
+    fn jobs_reported(&self) -> Vec<JobReport> {
+        let scenario = &self.scenario;
+        if self.count.jobs.len() < 2 && scenario.deadlines_s.is_empty() {
+            return Vec::new();
+        }
+        let busy_us: u64 = self.count.jobs.iter().map(|job| job.busy_us).sum();
+        let priority = |job| u32::from(scenario.urgency(job).0);
+        let weights: u32 = (0..self.count.jobs.len()).map(priority).sum();
+        let report = |(number, job): (usize, &JobCount)| {
+            let (priority, deadline_s) = scenario.urgency(number);
+            let makespan_us = job.decided_us.saturating_sub(job.submitted_us);
+            let met = job.decided_us > 0 && makespan_us <= u64::from(deadline_s) * 1_000_000;
+            JobReport {
+                priority,
+                share: job.busy_us as f64 / busy_us.max(1) as f64,
+                weight_share: f64::from(priority) / f64::from(weights),
+                makespan_s: makespan_us as f64 / 1e6,
+                deadline_s,
+                deadline_met: (deadline_s > 0).then_some(met),
+            }
+        };
+        self.count.jobs.iter().enumerate().map(report).collect()
     }
 
     /// Attackers of some kinds, by number.

@@ -28,6 +28,18 @@ pub fn manifest(
     quorum: u8,
     salt: u64,
 ) -> SignedManifest {
+    urgent(owner, units, lot_units, quorum, salt, (1, 0))
+}
+
+/// The same with a priority, and a deadline in seconds.
+pub fn urgent(
+    owner: PeerKey,
+    units: u32,
+    lot_units: u32,
+    quorum: u8,
+    salt: u64,
+    (priority, deadline_s): (u8, u32),
+) -> SignedManifest {
     let work = Work {
         engine: ENGINE.into(),
         module: Hash::of(b"module"),
@@ -45,6 +57,8 @@ pub fn manifest(
         merge: None,
         lot_units,
         salt,
+        priority,
+        deadline_s,
     };
     let bytes = manifest.encode().expect("a manifest within its limits");
     SignedManifest { bytes, signature: SIGNATURE.0.into() }

@@ -3,12 +3,15 @@
 //! Times are estimates from what authors say of their speed and from when they were last heard of;
 //! a wrong one costs a wasted run, or a rescue that comes late, never a verdict. (A ladder: fast
 //! peers rescue slow ones, so that a copy is worth its run.)
-use super::Lot;
+use super::{Lot, Worker};
 use crate::{
     Decision, Millis, Pace, RESCUE_PERCENT, RESCUE_SAMPLE, RESCUES_MAX, Rng, Speed, UnitIndex,
     board::unit::AuthorIndex, claims::Claim, verify::quorum,
 };
 use alloc::vec::Vec;
+
+/// How long a peer is taken to be there after it was last heard, milliseconds.
+const LATELY_MS: u64 = 600_000;
 
 impl Lot {
     /// About how long an author takes for a unit, milliseconds; `None` where nothing is known.
@@ -28,6 +31,18 @@ impl Lot {
             }
         }
         total
+    }
+
+    /// The speeds of all who were heard here lately, as if they worked for nobody else, and their
+    /// slots; `mine` are this node's.
+    pub fn possible_speed(&self, mine: (u64, u64), now: Millis) -> (u64, u64) {
+        let lately = |worker: &&Worker| now.since(worker.last_sign) < LATELY_MS;
+        let others = self.workers.iter().filter(|(author, _)| **author != self.me);
+        let speeds = others.map(|(_, worker)| worker).filter(lately).map(|worker| worker.speed);
+        speeds.fold(mine, |(all, slots), one| match one.total() {
+            Some(speed) => (all.saturating_add(speed), slots + one.slots()),
+            None => (all, slots),
+        })
     }
 
     /// Units that are neither verified nor failed; none of a cancelled job.

@@ -75,6 +75,8 @@ impl Lot {
                 self.silence.overdue.entry(unit).or_default().push(author);
                 silent.push(self.board.key(author));
                 self.open_own(unit, now, pace);
+                // Without this one, another may owe.
+                self.watch_silence(unit, now, pace);
                 self.refresh(unit);
             }
         }

@@ -74,6 +74,14 @@ pub enum Profile {
     },
 }
 
+impl Profile {
+    /// Equal answers wanted.
+    pub fn wanted(self) -> u8 {
+        let Profile::Quorum { n, .. } = self;
+        n
+    }
+}
+
 /// Largest quorum that a manifest may ask for; bounds the citations of an opening.
 pub const QUORUM_MAX: u8 = 8;
 
@@ -101,6 +109,11 @@ pub struct Manifest {
     pub lot_units: u32,
     /// Tells one job from another with the same work.
     pub salt: u64,
+    /// How much it weighs beside other jobs, 1 to [`PRIORITY_MAX`]; nodes share their time by it.
+    pub priority: u8,
+    /// Seconds after its submission by which its owner wants it done; 0 for whenever. It is counted
+    /// from when a node hears of the job.
+    pub deadline_s: u32,
 }
 
 /// A manifest's bytes with its owner's signature over them.
@@ -119,6 +132,8 @@ pub const MANIFEST_CONTEXT: &[u8] = b"dugnad 1 manifest\0";
 pub const MANIFEST_BYTES_MAX: usize = 8 << 10;
 /// Most units in a job.
 pub const UNITS_MAX: u32 = 10_000_000;
+/// The highest priority; the usual one is 1.
+pub const PRIORITY_MAX: u8 = 100;
 /// Units in a gossip lot where nothing else is said.
 pub const LOT_UNITS_DEFAULT: u32 = 16_384;
 /// Most units in a gossip lot; with [`UNITS_MAX`] it bounds a board's memory.
@@ -187,6 +202,9 @@ impl Manifest {
         if self.lot_units == 0 || self.lot_units > LOT_UNITS_MAX {
             return Err(ManifestError::LotUnits(self.lot_units));
         }
+        if self.priority == 0 || self.priority > PRIORITY_MAX {
+            return Err(ManifestError::Priority(self.priority));
+        }
         if n == 0 || n > QUORUM_MAX || max_executions < n {
             return Err(ManifestError::Quorum { n, max_executions });
         }
@@ -227,6 +245,8 @@ pub enum ManifestError {
     UnitCount(u32),
     /// None, or over [`LOT_UNITS_MAX`].
     LotUnits(u32),
+    /// None, or over [`PRIORITY_MAX`].
+    Priority(u8),
     /// A quorum of none, over [`QUORUM_MAX`], or over its own cap.
     Quorum {
         /// Equal answers asked for.
@@ -256,6 +276,9 @@ impl core::fmt::Display for ManifestError {
             }
             ManifestError::LotUnits(units) => {
                 write!(f, "{units} units in a gossip lot; 1 to {LOT_UNITS_MAX} are allowed")
+            }
+            ManifestError::Priority(priority) => {
+                write!(f, "priority {priority}; 1 to {PRIORITY_MAX} are allowed, 1 is usual")
             }
             ManifestError::Quorum { n, max_executions } => write!(
                 f,

@@ -57,6 +57,11 @@ impl Speed {
         (self.log2_fuel_per_ms > 0).then(|| 1 << self.log2_fuel_per_ms.min(40))
     }
 
+    /// Fuel that all slots burn in a millisecond.
+    pub fn total(self) -> Option<u64> {
+        Some(self.fuel_per_ms()? * self.slots())
+    }
+
     /// Units that it runs at once, at least 1.
     pub fn slots(self) -> u64 {
         u64::from(self.slots.max(1))

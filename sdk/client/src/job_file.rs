@@ -9,6 +9,8 @@
 //! seed = 0                      # the default
 //! args = []                     # of every unit
 //! profile = "quorum=2"          # the default
+//! priority = 1                  # the default; weighs so much beside other jobs, up to 100
+//! deadline_s = 7200             # should be done so long after it is submitted; absent: whenever
 //!
 //! [env]                         # of every unit
 //! DEPTH = "3"
@@ -38,6 +40,9 @@ use toml::Spanned;
 
 /// Largest job file, bytes.
 pub const JOB_FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// The highest priority of a job.
+pub const PRIORITY_MAX: u8 = 100;
 
 /// What is wrong with a job file, and where.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -77,6 +82,9 @@ struct Job {
     limits: Limits,
     #[serde(default)]
     profile: Profile,
+    #[serde(default)]
+    priority: Option<Spanned<u8>>,
+    deadline_s: Option<NonZeroU32>,
     units: Spanned<Units>,
     merge: Option<Merge>,
 }
@@ -121,6 +129,7 @@ impl JobFile {
         let job: Job = toml::from_str(&text)
             .map_err(|error| error_at(path, &text, error.span(), error.message().to_owned()))?;
         let file = JobFile { path: path.to_path_buf(), text, job };
+        file.check_priority()?;
         file.check_units()?;
         Ok(file)
     }
@@ -150,9 +159,21 @@ impl JobFile {
                 output_bytes: job.limits.output_bytes,
             },
             profile: job.profile,
+            priority: job.priority.as_ref().map_or(1, |priority| *priority.get_ref()),
+            deadline_s: job.deadline_s.map_or(0, NonZeroU32::get),
             merge,
             ..JobSpec::new(&job.name, Input::File(self.resolve(&job.module)?), self.units()?)
         })
+    }
+
+    fn check_priority(&self) -> Result<(), JobFileError> {
+        match &self.job.priority {
+            Some(priority) if !(1..=PRIORITY_MAX).contains(priority.get_ref()) => {
+                let problem = format!("a priority is 1 to {PRIORITY_MAX}; 1 is usual");
+                Err(self.error(priority.span(), problem))
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     fn check_units(&self) -> Result<(), JobFileError> {

@@ -83,6 +83,10 @@ pub struct JobSpec {
     pub limits: LimitsRequest,
     /// How much proof makes a unit verified.
     pub profile: Profile,
+    /// How much it weighs beside other jobs, 1 to 100; 1 is usual.
+    pub priority: u8,
+    /// Seconds after its submission by which it should be done; 0 for whenever.
+    pub deadline_s: u32,
     /// The module that merges the outputs in unit order.
     pub merge: Option<Input>,
     /// Have the node accept a module that can be run nowhere; for tests.
@@ -103,6 +107,8 @@ impl JobSpec {
             env: BTreeMap::new(),
             limits: LimitsRequest::default(),
             profile: Profile::default(),
+            priority: 1,
+            deadline_s: 0,
             merge: None,
             unchecked: false,
             again: false,

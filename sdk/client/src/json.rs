@@ -31,6 +31,12 @@ pub struct JobRequest {
     /// How much proof makes a unit verified.
     #[serde(default)]
     pub profile: Profile,
+    /// How much it weighs beside other jobs, 1 to 100; nodes share their time by it.
+    #[serde(default = "usual_priority")]
+    pub priority: u8,
+    /// Seconds after its submission by which it should be done; 0 for whenever.
+    #[serde(default)]
+    pub deadline_s: u32,
     /// The blob of the module that merges the outputs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merge: Option<BlobHash>,
@@ -42,6 +48,10 @@ pub struct JobRequest {
     /// Compute it again even if this node has submitted the same work before.
     #[serde(default)]
     pub again: bool,
+}
+
+fn usual_priority() -> u8 {
+    1
 }
 
 /// The units of a job request.

@@ -62,6 +62,7 @@ impl World {
         let (job, unit, _) = run;
         self.count.executions += 1;
         self.count.busy_us += took_us;
+        self.note_busy(job, took_us);
         let done = self.executed.entry((job, unit)).or_default();
         *done = done.saturating_add(1);
         if *done <= self.scenario.profile {
@@ -338,8 +339,23 @@ impl World {
         }
     }
 
+    /// Counts a job's time for as long as there is open work in all of them.
+    fn note_busy(&mut self, job: JobId, took_us: u64) {
+        let open = |(peer, job): (usize, &JobId)| {
+            self.node(peer).and_then(|node| node.status(*job)).is_some_and(|job| job.queued > 0)
+        };
+        if self.jobs.len() == self.scenario.jobs && self.jobs.iter().enumerate().all(open) {
+            let number = self.jobs.iter().position(|known| *known == job).unwrap_or_default();
+            self.count.jobs[number].busy_us += took_us;
+        }
+    }
+
     /// Remembers when the submitters' nodes had decided all.
     pub(super) fn note_progress(&mut self, peer: usize) {
+        if peer < self.jobs.len() && self.count.jobs[peer].decided_us == 0 && self.job_decided(peer)
+        {
+            self.count.jobs[peer].decided_us = self.now_us;
+        }
         if peer < self.scenario.jobs && self.count.decided_us == 0 && self.decided() {
             self.count.decided_us = self.now_us;
         }

@@ -4,7 +4,7 @@ mod carry;
 
 use crate::{
     body::{Body, Honesty},
-    report::{Counters, Report},
+    report::{Counters, JobCount, Report},
     rogue::{Harm, Rogue},
     scenario::{Kind, Scenario},
     sessions::{NEVER_US, Sessions},
@@ -228,7 +228,7 @@ impl World {
             self.plan_session(peer);
         }
         for job in 0..self.scenario.jobs {
-            let at_us = 1_000 + job as u64 * 2 * SECOND_US;
+            let at_us = 1_000 + job as u64 * self.scenario.jobs_apart_s * SECOND_US;
             self.at(at_us, job, What::Submit { salt: job as u64 });
         }
         for freeze in self.scenario.freeze.clone() {
@@ -338,7 +338,7 @@ impl World {
         let late = scenario.late.iter().map(|late| late.at_s);
         let freezes = scenario.freeze.iter().map(|freeze| freeze.at_s + freeze.for_s);
         let churn = scenario.churn.iter().filter_map(|churn| Some(churn.until_s? + 1));
-        let jobs = 2 * scenario.jobs as u64;
+        let jobs = scenario.jobs_apart_s * scenario.jobs as u64;
         SECOND_US * cuts.chain(late).chain(freezes).chain(churn).max().unwrap_or(0).max(jobs)
     }
 
@@ -392,7 +392,7 @@ impl World {
             let body = Body::start(one.key, seed, one.life, &one.journal, now);
             one.mind = Mind::Up(Box::new(body));
             self.feed(peer, Input::GridPeers(self.scenario.peers as u32));
-            self.feed(peer, Input::Slots(slots));
+            self.feed(peer, Input::Room { slots, memory_mib: u32::MAX });
         }
         for other in self.peers[peer].neighbours.clone() {
             if !matches!(self.peers[other].mind, Mind::Down) {
@@ -423,14 +423,20 @@ impl World {
 
     fn submit(&mut self, peer: usize, salt: u64) {
         let Scenario { units, lot_units, profile: quorum, .. } = *self.scenario;
-        let manifest = truth::manifest(self.peers[peer].key, units, lot_units, quorum, salt);
+        let owner = self.peers[peer].key;
+        let urgency = self.scenario.urgency(salt as usize);
+        let manifest = truth::urgent(owner, units, lot_units, quorum, salt, urgency);
         let now = self.now();
         let Some(body) = self.body(peer) else {
             self.at(self.now_us + SECOND_US, peer, What::Submit { salt });
             return;
         };
         match body.node.submit(now, manifest) {
-            Ok(job) => self.jobs.push(job),
+            Ok(job) => {
+                self.jobs.push(job);
+                let submitted_us = self.now_us;
+                self.count.jobs.push(JobCount { submitted_us, ..JobCount::default() });
+            }
             Err(error) => self.violations.push(format!("submit was refused: {error}")),
         }
         self.drain(peer);

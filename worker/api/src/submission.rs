@@ -30,6 +30,10 @@ pub struct Submission {
     pub limits: RunLimits,
     /// How much proof is wanted.
     pub profile: Profile,
+    /// How much it weighs beside other jobs.
+    pub priority: u8,
+    /// Seconds after its submission by which it should be done; 0 for whenever.
+    pub deadline_s: u32,
     /// The merging module, a blob.
     pub merge: Option<Hash>,
     /// Whether the module is not looked over before.
@@ -64,6 +68,8 @@ impl TryFrom<JobRequest> for Submission {
             args: request.args,
             env: request.env.into_iter().collect(),
             profile: Profile::quorum(n),
+            priority: request.priority,
+            deadline_s: request.deadline_s,
             merge: request.merge.map(hash),
             unchecked: request.unchecked,
             again: request.again,

@@ -65,6 +65,7 @@ async fn run(config: RunConfig) -> Result<(), Failure> {
     let parts = Parts {
         net: net_config(&config, identity.secret()),
         cores: config.cores,
+        memory_mib: config.memory_mib,
         lies: config.lies.map(|lies| Lies { share: lies.share, seed: lies.seed }),
         store,
         identity,
@@ -167,8 +168,8 @@ fn say_start(config: &RunConfig, peer: &str) {
     };
     let lends = match config.cores {
         0 => "submits and serves only".to_owned(),
-        1 => "lends 1 processor".to_owned(),
-        cores => format!("lends {cores} processors"),
+        1 => format!("lends 1 processor and {} MiB", config.memory_mib),
+        cores => format!("lends {cores} processors and {} MiB", config.memory_mib),
     };
     tracing::info!("{peer} is ready: in {grid}, {lends}, data in {}", config.data_dir.display());
     if let Some(lies) = config.lies {

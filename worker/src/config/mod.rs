@@ -4,6 +4,7 @@
 //! options that are lists the winner's whole list counts. One grammar for all three: each value is
 //! read by the same `FromStr`. What a multiaddress means is for the network to say, not for this.
 mod file;
+mod memory;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -17,6 +18,7 @@ use crate::{
 use serde::Deserialize;
 use std::{
     net::{Ipv4Addr, SocketAddr},
+    num::NonZeroU32,
     path::PathBuf,
 };
 
@@ -47,6 +49,9 @@ pub struct RunOptions {
     /// Lend this many processors; 0 only submits and serves [default: all].
     #[arg(long, env = "DUGNAD_CORES", value_name = "N")]
     pub cores: Option<Cores>,
+    /// Lend units this much memory together, MiB [default: half of what is available].
+    #[arg(long, env = "DUGNAD_MEMORY_MIB", value_name = "MIB")]
+    pub memory_mib: Option<NonZeroU32>,
     /// Do not look for peers on the local network.
     #[arg(
         long,
@@ -98,6 +103,7 @@ pub struct RunConfig {
     /// Multiaddresses to connect to first, those of the invite among them.
     pub bootstrap: Vec<String>,
     pub cores: usize,
+    pub memory_mib: u32,
     pub mdns: bool,
     pub network_key: Option<NetworkKey>,
     pub api: SocketAddr,
@@ -156,6 +162,7 @@ impl RunOptions {
             listen: options.listen(network_key.is_some()),
             bootstrap: options.bootstrap(),
             cores: options.cores.map_or_else(Cores::all, usize::from),
+            memory_mib: options.memory_mib.map_or_else(memory::usual_mib, NonZeroU32::get),
             mdns: !options.no_mdns.unwrap_or(false),
             api: options.api.map_or((Ipv4Addr::LOCALHOST, 0).into(), SocketAddr::from),
             metrics: options.metrics,
@@ -180,6 +187,7 @@ impl RunOptions {
             bootstrap: longer(self.bootstrap, file.bootstrap),
             join: self.join.or(file.join),
             cores: self.cores.or(file.cores),
+            memory_mib: self.memory_mib.or(file.memory_mib),
             no_mdns: self.no_mdns.or(file.no_mdns),
             network_key: self.network_key.or(file.network_key),
             api: self.api.or(file.api),

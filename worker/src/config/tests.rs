@@ -36,6 +36,7 @@ fn one_of_each() -> Vec<(&'static str, String)> {
         ("listen", "/ip4/127.0.0.1/tcp/1"),
         ("bootstrap", "/ip4/127.0.0.1/tcp/2"),
         ("cores", "3"),
+        ("memory_mib", "256"),
         ("no_mdns", "true"),
         ("network_key", "/key"),
         ("api", "127.0.0.1:4"),
@@ -55,7 +56,7 @@ fn one_of_each() -> Vec<(&'static str, String)> {
 fn in_toml(name: &str, value: &str) -> String {
     match name {
         "listen" | "bootstrap" => format!("{name} = [\"{value}\"]\n"),
-        "cores" | "no_mdns" | "lie_share" | "lie_seed" | "exit_with_stdin" => {
+        "cores" | "memory_mib" | "no_mdns" | "lie_share" | "lie_seed" | "exit_with_stdin" => {
             format!("{name} = {value}\n")
         }
         _ => format!("{name} = \"{value}\"\n"),
@@ -146,6 +147,7 @@ fn what_is_wrong_in_a_file_is_named_with_its_line() {
         ("lie_share = 1.5\n", 1, "share from 0 to 1"),
         ("# a comment\nlog = 'dugnad=loud'\n", 2, "log filter"),
         ("cores = 1\ncores = 2\n", 2, "duplicate"),
+        ("cores = 1\nmemory_mib = 0\n", 2, "nonzero"),
         ("cores = 1\n[run]\n", 2, "run"),
         ("cores == 1\n", 1, ""),
         (&format!("cores = 1\njoin = '{expired}'\n"), 2, "invite is"),

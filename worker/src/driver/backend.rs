@@ -316,6 +316,8 @@ impl Backend for Handle {
             } else {
                 0
             },
+            priority: submission.priority,
+            deadline_s: submission.deadline_s,
         };
         let units = manifest.work.units.count().into();
         let work = dugnad_client::WorkId(manifest.work.id().0.0);

@@ -7,6 +7,7 @@ mod assets;
 mod backend;
 mod collect;
 mod door;
+mod figures;
 mod runs;
 mod scribe;
 mod shelf;
@@ -35,10 +36,7 @@ use shelf::Shelf;
 use status::{Standing, Watchers};
 use std::{
     collections::BTreeSet,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 use tokio::sync::{mpsc, oneshot, watch};
@@ -66,6 +64,8 @@ pub struct Parts {
     pub net: NetConfig,
     /// Units that run at once; 0 only submits and serves.
     pub cores: usize,
+    /// Memory of the units that run at once, MiB, by their jobs' limits.
+    pub memory_mib: u32,
     /// Whether it lies, for demonstrations and tests.
     pub lies: Option<Lies>,
 }
@@ -183,7 +183,7 @@ impl Driver {
     /// # Errors
     /// A room did not open; nothing is left running.
     pub async fn start(parts: Parts) -> Result<(Driver, Handle), DriverError> {
-        let Parts { store, identity, net, cores, lies } = parts;
+        let Parts { store, identity, net, cores, memory_mib, lies } = parts;
         let (started, network_key) = (Instant::now(), net.network_key);
         let keys = Arc::new(identity);
         let me = keys.peer();
@@ -206,7 +206,7 @@ impl Driver {
         let collector = Collector::new(assets.clone(), event_sender, me);
         // In this order: what the mind wants done before it resumes is what it wanted long ago.
         node.resume(Millis(0));
-        node.handle(Millis(0), Input::Slots(cores));
+        node.handle(Millis(0), Input::Room { slots: cores, memory_mib });
         let handle = Handle::new(
             command_sender,
             assets,
@@ -298,10 +298,12 @@ impl Driver {
             NetEvent::Connected(peer) => {
                 self.neighbours.set(peer, true);
                 self.node.handle(now, Input::Connected(peer));
+                self.count_grid(now);
             }
             NetEvent::Disconnected(peer) => {
                 self.neighbours.set(peer, false);
                 self.node.handle(now, Input::Disconnected(peer));
+                self.count_grid(now);
             }
             NetEvent::Gossip { topic, id, from, bytes } => {
                 let passed = door::gossip(topic, from, &bytes);
@@ -317,6 +319,12 @@ impl Driver {
                 self.metrics.faults.with_label_values(&["false_blob"]).inc();
             }
         }
+    }
+
+    /// Neighbours are at least a part of the grid.
+    fn count_grid(&mut self, now: Millis) {
+        let peers = self.neighbours.count() as u32 + 1;
+        self.node.handle(now, Input::GridPeers(peers));
     }
 
     fn admit(&mut self, now: Millis, from: PeerKey, passed: door::Passed) {
@@ -440,31 +448,6 @@ impl Driver {
                 tracing::debug!("{peer}: {fault:?}");
                 self.metrics.faults.with_label_values(&["statement"]).inc();
             }
-        }
-    }
-
-    fn refresh(&mut self) {
-        self.collector.run(&self.node, true);
-        self.watchers.refresh(|job| self.node.job(job).map(|job| self.collector.standing(job)));
-        self.metrics.in_flight.set(self.node.in_flight() as i64);
-        self.metrics.peers.set(self.neighbours.count() as i64);
-        self.metrics.uptime.set(self.started.elapsed().as_secs_f64());
-        let queue = |name, length: usize| {
-            self.metrics.queue_length.with_label_values(&[name]).set(length as i64);
-        };
-        queue("network", self.net_events.len());
-        queue("events", self.events.len());
-        queue("outputs_to_collect", self.collector.pending());
-        let counters = self.net.counters();
-        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        for (at, (direction, bytes)) in
-            [("in", load(&counters.gossip_bytes_in)), ("out", load(&counters.gossip_bytes_out))]
-                .into_iter()
-                .enumerate()
-        {
-            let fresh = bytes.saturating_sub(self.gossip_seen[at]);
-            self.metrics.gossip_bytes.with_label_values(&[direction]).inc_by(fresh);
-            self.gossip_seen[at] = bytes;
         }
     }
 }

@@ -1,0 +1,30 @@
+//! Keeping figures and watchers up to date.
+use super::Driver;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+impl Driver {
+    pub(super) fn refresh(&mut self) {
+        self.collector.run(&self.node, true);
+        self.watchers.refresh(|job| self.node.job(job).map(|job| self.collector.standing(job)));
+        self.metrics.in_flight.set(self.node.in_flight() as i64);
+        self.metrics.peers.set(self.neighbours.count() as i64);
+        self.metrics.uptime.set(self.started.elapsed().as_secs_f64());
+        let queue = |name, length: usize| {
+            self.metrics.queue_length.with_label_values(&[name]).set(length as i64);
+        };
+        queue("network", self.net_events.len());
+        queue("events", self.events.len());
+        queue("outputs_to_collect", self.collector.pending());
+        let counters = self.net.counters();
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        for (at, (direction, bytes)) in
+            [("in", load(&counters.gossip_bytes_in)), ("out", load(&counters.gossip_bytes_out))]
+                .into_iter()
+                .enumerate()
+        {
+            let fresh = bytes.saturating_sub(self.gossip_seen[at]);
+            self.metrics.gossip_bytes.with_label_values(&[direction]).inc_by(fresh);
+            self.gossip_seen[at] = bytes;
+        }
+    }
+}
