@@ -6,7 +6,10 @@
 use crate::{
     CLAIMS_MAX, Hash, Millis, NEAR_TIE_MS, PeerKey, Span, UnitIndex, board::unit::AuthorIndex,
 };
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
 
 /// One author's live claim on one unit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -132,17 +135,19 @@ impl Claims {
         self.leases.first_key_value().map(|(ends, _)| *ends)
     }
 
-    /// Ends the leases that are due; answers the units that were bound by them.
-    pub fn expire(&mut self, now: Millis) -> Vec<UnitIndex> {
-        let mut freed = Vec::new();
+    /// Ends the leases that are due; answers the units that were bound by them, and the authors.
+    pub fn expire(&mut self, now: Millis) -> (Vec<UnitIndex>, BTreeSet<AuthorIndex>) {
+        let (mut freed, mut authors) = (Vec::new(), BTreeSet::new());
         while let Some(due) = self.leases.first_entry().filter(|due| *due.key() <= now) {
             for unit in due.remove().iter().flat_map(|span| span.units()) {
+                let ended = self.on(unit).iter().filter(|claim| claim.ends <= now);
+                authors.extend(ended.map(|claim| claim.author));
                 if self.retain(unit, |claim| claim.ends > now) {
                     freed.push(unit);
                 }
             }
         }
-        freed
+        (freed, authors)
     }
 }
 
@@ -179,6 +184,16 @@ pub fn spans_of(units: &[UnitIndex]) -> Vec<Span> {
         }
     }
     spans
+}
+
+/// Cuts sorted spans after so many units.
+pub fn cut_spans(spans: &mut Vec<Span>, most: usize) {
+    let mut left = most as u32;
+    for span in spans.iter_mut() {
+        span.count = span.count.min(left);
+        left -= span.count;
+    }
+    spans.retain(|span| span.count > 0);
 }
 
 /// Spans as others sent them: sorted, and each unit named once.

@@ -113,5 +113,22 @@ pub const RESCUES_MAX: usize = 8;
 pub const RESCUE_PERCENT: u64 = 70;
 /// How long an idle node waits before it looks for somebody to rescue again, milliseconds.
 pub const RESCUE_PAUSE_MS: u64 = 500;
+/// An announced speed counts up to so many times what the author was seen to deliver: fuel is known
+/// only when a unit is verified, so what is seen lags behind what is there …
+pub const SPEED_TRUST: u64 = 2;
+/// … which is known after so many verified units.
+pub const RELEASED_KNOWN: u32 = 3;
+/// Units that any author may hold claimed in a lot …
+pub const UNRELEASED_MIN: usize = 32;
+/// … or so many for each verified one …
+pub const UNRELEASED_TIMES: usize = 4;
+/// … or so much work for each slot at the usual speed, milliseconds: of tiny units many are claimed
+/// at once …
+pub const UNRELEASED_WORK_MS: u64 = 10_000;
+/// … but of a large lot one in so many.
+pub const UNRELEASED_SHARE: usize = 20;
+/// Each lease that ends undelivered doubles the time for which the author's claims bind nobody, so
+/// often at most (some two hours).
+pub const BACK_OFF_DOUBLINGS: u32 = 8;
 /// Units in a block: what is picked and ordered together, so that claims stay ranges.
 pub const BLOCK_UNITS: u32 = 64;

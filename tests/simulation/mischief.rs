@@ -39,6 +39,7 @@ fn mischief_of_every_kind_stops_nothing() {
         Kind::Equivocator,
         Kind::Garbage,
         Kind::Squatter,
+        Kind::SpeedLiar,
         Kind::CommitFlooder,
     ];
     for (seed, kind) in kinds.into_iter().enumerate() {

@@ -11,6 +11,10 @@ use std::{
     collections::{BTreeSet, BinaryHeap, VecDeque},
 };
 
+/// A copy has to end in this share of the time that is left without it.
+const WORTH: f64 = 0.7;
+/// Copies of a unit beyond those wanted.
+const COPIES_MAX: usize = 8;
 /// Sessions that are looked ahead for a unit that fits none.
 const SESSIONS_MAX: usize = 10_000;
 
@@ -102,7 +106,8 @@ struct Free {
 }
 
 /// The makespan of one who learns costs only when units end: units in their order to whoever is
-/// free; when none is left, a copy of what the slowest peer runs. Microseconds.
+/// free; when none is left, a copy of what will gain most by it, where all are taken to cost what
+/// they did on the average so far. Microseconds.
 pub fn blind_us(scenario: &Scenario) -> u64 {
     Blind::new(scenario).run()
 }
@@ -112,10 +117,11 @@ struct Blind<'a> {
     costs: Vec<f64>,
     wanted: Vec<u8>,
     waiting: VecDeque<usize>,
-    had: Vec<Vec<usize>>,
+    had: Vec<Vec<(usize, u64)>>,
     running: Vec<Vec<Option<(usize, u64)>>>,
     turns: Vec<Vec<u64>>,
-    slowest: BTreeSet<(u64, usize, usize, usize)>,
+    in_hand: BTreeSet<usize>,
+    done_cost: f64,
     events: BinaryHeap<Reverse<Free>>,
     left: usize,
 }
@@ -134,7 +140,8 @@ impl<'a> Blind<'a> {
             had: vec![Vec::new(); units],
             running: vec![vec![None; slots]; peers],
             turns: vec![vec![0; slots]; peers],
-            slowest: BTreeSet::new(),
+            in_hand: BTreeSet::new(),
+            done_cost: 0.0,
             events: all_slots.map(free).collect(),
             left: units,
             costs,
@@ -147,11 +154,10 @@ impl<'a> Blind<'a> {
                 continue;
             }
             if let Some((unit, end_us)) = self.running[free.peer][free.slot].take() {
-                self.slowest.remove(&self.name(free.peer, free.slot, unit));
                 match end_us <= free.at_us {
                     true => self.done(unit, free.at_us),
                     false if self.wanted[unit] > 0 => {
-                        self.had[unit].retain(|peer| *peer != free.peer);
+                        self.had[unit].retain(|(peer, _)| *peer != free.peer);
                         self.waiting.push_front(unit);
                     }
                     false => {}
@@ -165,22 +171,18 @@ impl<'a> Blind<'a> {
         NEVER_US
     }
 
-    /// What a slot runs, in the order of how much it would gain from a faster one.
-    fn name(&self, peer: usize, slot: usize, unit: usize) -> (u64, usize, usize, usize) {
-        ((self.machines[peer].speed * 1e6) as u64, peer, slot, unit)
-    }
-
     fn done(&mut self, unit: usize, at_us: u64) {
         self.wanted[unit] = self.wanted[unit].saturating_sub(1);
         if self.wanted[unit] > 0 {
             return;
         }
         self.left -= usize::from(!self.had[unit].is_empty());
-        for peer in std::mem::take(&mut self.had[unit]) {
+        self.done_cost += self.costs[unit];
+        self.in_hand.remove(&unit);
+        for (peer, _) in std::mem::take(&mut self.had[unit]) {
             for slot in 0..self.running[peer].len() {
                 if self.running[peer][slot].is_some_and(|(running, _)| running == unit) {
                     self.running[peer][slot] = None;
-                    self.slowest.remove(&self.name(peer, slot, unit));
                     self.turns[peer][slot] += 1;
                     let turn = self.turns[peer][slot];
                     self.events.push(Reverse(Free { at_us, peer, slot, turn }));
@@ -198,31 +200,48 @@ impl<'a> Blind<'a> {
             self.events.push(Reverse(Free { at_us: on, peer, slot, turn }));
             return;
         }
-        let Some(unit) = self.next_unit(peer) else {
+        let Some(unit) = self.next_unit(peer, at_us) else {
             // Nothing to do; something may come back.
             let at_us = at_us + 1_000_000;
             self.events.push(Reverse(Free { at_us, peer, slot, turn }));
             return;
         };
         let end_us = at_us + (self.costs[unit] / self.machines[peer].speed) as u64;
-        self.had[unit].push(peer);
+        self.had[unit].push((peer, at_us));
         self.running[peer][slot] = Some((unit, end_us));
-        self.slowest.insert(self.name(peer, slot, unit));
+        self.in_hand.insert(unit);
         self.events.push(Reverse(Free { at_us: end_us.min(off), peer, slot, turn }));
     }
 
-    fn next_unit(&mut self, peer: usize) -> Option<usize> {
+    fn next_unit(&mut self, peer: usize, at_us: u64) -> Option<usize> {
         while self.waiting.front().is_some_and(|unit| self.wanted[*unit] == 0) {
             self.waiting.pop_front();
         }
-        let fresh = self.waiting.iter().position(|unit| !self.had[*unit].contains(&peer));
-        if let Some(at) = fresh {
+        let has = |unit: usize| self.had[unit].iter().any(|(other, _)| *other == peer);
+        if let Some(at) = self.waiting.iter().position(|unit| !has(*unit)) {
             return self.waiting.remove(at);
         }
-        let speed = (self.machines[peer].speed * 1e6) as u64;
-        let slower = self.slowest.iter().take_while(|(other, ..)| *other < speed);
-        let few = |unit: usize| self.had[unit].len() <= usize::from(self.wanted[unit]);
-        slower.map(|(.., unit)| *unit).find(|unit| !self.had[*unit].contains(&peer) && few(*unit))
+        let done = self.costs.len() - self.left;
+        let usual = self.done_cost / done.max(1) as f64;
+        let mine_us = usual / self.machines[peer].speed;
+        let gain = |unit: &usize| {
+            let left_us = self.left_us(*unit, usual, at_us)?;
+            (mine_us < WORTH * left_us).then_some((left_us - mine_us) as u64)
+        };
+        let others = self.in_hand.iter().copied().filter(|unit| done > 0 && !has(*unit));
+        others.filter_map(|unit| Some((gain(&unit)?, unit))).max().map(|(_, unit)| unit)
+    }
+
+    /// How long a unit will take those who are on it; what is overdue needs half its time more.
+    fn left_us(&self, unit: usize, usual: f64, at_us: u64) -> Option<f64> {
+        let runs = self.had[unit].iter().map(|(peer, since_us)| {
+            let whole_us = usual / self.machines[*peer].speed;
+            (whole_us - (at_us - since_us) as f64).max(whole_us / 2.0)
+        });
+        let mut runs: Vec<f64> = runs.collect();
+        runs.sort_unstable_by(f64::total_cmp);
+        let wanted = usize::from(self.wanted[unit]);
+        (runs.len() < wanted + COPIES_MAX).then(|| runs.get(wanted - 1).copied()).flatten()
     }
 }
 

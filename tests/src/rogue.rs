@@ -124,7 +124,7 @@ impl Rogue {
                 Kind::Equivocator => self.equivocate(job),
                 Kind::Garbage => self.litter(job, peers),
                 Kind::Squatter => self.squat(job),
-                Kind::Naive | Kind::Colluder => Vec::new(),
+                Kind::Naive | Kind::Colluder | Kind::SpeedLiar => Vec::new(),
             })
             .collect()
     }

@@ -195,6 +195,8 @@ pub enum Kind {
     Equivocator,
     /// Sends what cannot be.
     Garbage,
+    /// Runs a node that takes itself for much faster than it is.
+    SpeedLiar,
     /// Claims all it can and delivers nothing.
     Squatter,
     /// Commits to as many units as it can and delivers nothing.

@@ -6,19 +6,21 @@ mod check;
 mod rescue;
 mod silence;
 mod work;
+mod worker;
 
 pub use silence::Silence;
 pub use work::Ran;
+use worker::Worker;
 
 use crate::{
     Answer, BLOCK_UNITS, ClaimedUnits, Decision, Fault, Hash, JobId, LEASE_MS_MAX, LotIndex,
-    Manifest, Millis, Nonce, Opening, Pace, PeerKey, Place, Profile, SignedBatch, Speed, Statement,
+    Manifest, Millis, Nonce, Opening, Pace, PeerKey, Place, Profile, SignedBatch, Statement,
     UnitIndex,
     board::{
         Board, Merged,
         unit::{AuthorIndex, Mark, Standing},
     },
-    claims::{Claim, Claims, in_order, ticket},
+    claims::{Claim, Claims, cut_spans, in_order, ticket},
     outbox::{Outbox, Parcel},
     statement::{Batch, batch_hash},
     verify::quorum,
@@ -63,13 +65,8 @@ pub struct Lot {
     tally: Tally,
     fuel: MeanFuel,
     workers: BTreeMap<AuthorIndex, Worker>,
-}
-
-/// What is known of how fast an author works here.
-#[derive(Clone, Copy, Debug, Default)]
-struct Worker {
-    speed: Speed,
-    last_sign: Millis,
+    usual_speed: Option<u64>,
+    marks: u32,
 }
 
 /// What the units that are verified so far cost.
@@ -168,6 +165,8 @@ impl Lot {
             tally: Tally::default(),
             fuel: MeanFuel::default(),
             workers: BTreeMap::new(),
+            usual_speed: None,
+            marks: 0,
         };
         fresh.refresh_all();
         fresh
@@ -213,7 +212,7 @@ impl Lot {
     ) -> Result<(Merged, Changes), Fault> {
         let author = self.board.author(batch.author)?;
         let mut merged = self.board.merge(signed, batch)?;
-        self.workers.entry(author).or_default().last_sign = now;
+        self.note_sign(author, now, pace);
         if let Some((author, claimed)) = merged.claim.take_if(|(author, _)| *author != self.me) {
             self.hear_claim(author, claimed, now, pace);
         }
@@ -261,7 +260,11 @@ impl Lot {
         let rescues = in_order(rescues);
         self.workers.entry(author).or_default().speed = speed;
         spans.extend(&rescues);
-        let spans = in_order(spans);
+        let mut spans = in_order(spans);
+        if author != self.me {
+            let most = if self.backs_off(author, now) { 0 } else { self.claimable(author) };
+            cut_spans(&mut spans, most);
+        }
         let units: Vec<UnitIndex> = spans.iter().flat_map(|span| span.units()).collect();
         let turns = (units.len() as u64).div_ceil(speed.slots());
         let unit_ms = self.unit_ms(author).unwrap_or(0);
@@ -294,14 +297,17 @@ impl Lot {
             }
             let key = |(author, mark): &(AuthorIndex, Mark)| (self.board.key(*author), *mark);
             let gone = before.marks.iter().filter(|mark| !after.marks.contains(mark));
-            for (_, mark) in gone.clone() {
-                self.fuel.withdraw(*mark);
+            changes.withdrawn.extend(gone.clone().map(key));
+            let new = after.marks.iter().filter(|mark| !before.marks.contains(mark));
+            changes.added.extend(new.clone().map(key).map(|(peer, mark)| (peer, mark, *unit)));
+            let (gone, new): (Vec<_>, Vec<_>) = (gone.copied().collect(), new.copied().collect());
+            for (author, mark) in gone {
+                self.fuel.withdraw(mark);
+                self.note_mark(author, mark, false);
             }
-            changes.withdrawn.extend(gone.map(key));
-            let new = after.marks.iter().filter(|mark| !before.marks.contains(mark)).map(key);
-            for (peer, mark) in new {
+            for (author, mark) in new {
                 self.fuel.add(mark);
-                changes.added.push((peer, mark, *unit));
+                self.note_mark(author, mark, true);
             }
         }
         for unit in &merged.touched {
@@ -412,7 +418,8 @@ impl Lot {
 
     /// Ends leases and marks silence; answers the peers whose silence began, once for each unit.
     pub fn expire(&mut self, now: Millis, pace: &Pace) -> Vec<PeerKey> {
-        let freed = self.claims.expire(now);
+        let (freed, authors) = self.claims.expire(now);
+        authors.into_iter().for_each(|author| self.note_expired(author, now, pace));
         if freed.iter().any(|unit| self.queue.contains(unit) || self.in_hands(*unit)) {
             self.claim_again(now, pace);
         }

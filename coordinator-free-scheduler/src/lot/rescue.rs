@@ -3,48 +3,14 @@
 //! Times are estimates from what authors say of their speed and from when they were last heard of;
 //! a wrong one costs a wasted run, or a rescue that comes late, never a verdict. (A ladder: fast
 //! peers rescue slow ones, so that a copy is worth its run.)
-use super::{Lot, Worker};
+use super::Lot;
 use crate::{
     Decision, Millis, Pace, RESCUE_PERCENT, RESCUE_SAMPLE, RESCUES_MAX, Rng, Speed, UnitIndex,
-    board::unit::AuthorIndex, claims::Claim, verify::quorum,
+    claims::Claim, verify::quorum,
 };
 use alloc::vec::Vec;
 
-/// How long a peer is taken to be there after it was last heard, milliseconds.
-const LATELY_MS: u64 = 600_000;
-
 impl Lot {
-    /// About how long an author takes for a unit, milliseconds; `None` where nothing is known.
-    pub(super) fn unit_ms(&self, author: AuthorIndex) -> Option<u64> {
-        let worker = self.workers.get(&author)?;
-        Some((self.unit_fuel? / worker.speed.fuel_per_ms()?).max(1))
-    }
-
-    /// The speeds of all that are on some unit, fuel a millisecond over all slots, and how many
-    /// they are; an unknown one is taken for `usual`.
-    pub fn total_speed(&self, usual: u64) -> (u64, u32) {
-        let mut total = (0u64, 0);
-        for (author, worker) in self.workers.iter().filter(|(author, _)| **author != self.me) {
-            if self.claims.is_on_any(*author) && self.board.honest(*author) {
-                let one = worker.speed.fuel_per_ms().map(|fuel| fuel * worker.speed.slots());
-                total = (total.0.saturating_add(one.unwrap_or(usual)), total.1 + 1);
-            }
-        }
-        total
-    }
-
-    /// The speeds of all who were heard here lately, as if they worked for nobody else, and their
-    /// slots; `mine` are this node's.
-    pub fn possible_speed(&self, mine: (u64, u64), now: Millis) -> (u64, u64) {
-        let lately = |worker: &&Worker| now.since(worker.last_sign) < LATELY_MS;
-        let others = self.workers.iter().filter(|(author, _)| **author != self.me);
-        let speeds = others.map(|(_, worker)| worker).filter(lately).map(|worker| worker.speed);
-        speeds.fold(mine, |(all, slots), one| match one.total() {
-            Some(speed) => (all.saturating_add(speed), slots + one.slots()),
-            None => (all, slots),
-        })
-    }
-
     /// Units that are neither verified nor failed; none of a cancelled job.
     pub fn undone_units(&self) -> u32 {
         let done = self.tally.verified + self.tally.failed;

@@ -80,23 +80,17 @@ impl Lot {
         self.open_units
     }
 
-    /// Peers that work in this lot, this node among them.
-    pub fn workers(&self) -> u32 {
-        let others = self.board.authors().filter(|(author, key)| {
-            *author != self.me && self.board.honest(*author) && !self.barred.contains(key)
-        });
-        others.count() as u32 + 1
-    }
-
     /// Claims up to `most` open units, block by block in this node's own order, each from its own
     /// place in a block on: where few units are left, peers begin at different ones.
     /// Answers whether it could.
     pub fn claim(&mut self, most: u32, speed: Speed, now: Millis, pace: &Pace) -> bool {
+        let mut held = self.held();
+        let most = (most as usize).min(self.claimable(self.me).saturating_sub(held.len()));
         let mut units: Vec<UnitIndex> = Vec::new();
         for block in self.order.iter().filter(|block| self.blocks[**block as usize] > 0) {
             let open = self.block_from_offset(*block).filter(|unit| self.open[self.at(*unit)]);
-            units.extend(open.take(most as usize - units.len()));
-            if units.len() >= most as usize {
+            units.extend(open.take(most - units.len()));
+            if units.len() >= most {
                 break;
             }
         }
@@ -104,7 +98,6 @@ impl Lot {
             return false;
         }
         self.workers.entry(self.me).or_default().speed = speed;
-        let mut held = self.held();
         held.extend(&units);
         held.sort_unstable();
         self.hear_claim(self.me, self.claimed(held), now, pace);

@@ -2,6 +2,9 @@
 use super::*;
 use crate::draws::share_of;
 
+/// A speed liar takes itself for so many times faster than it is.
+const BOAST_TIMES: u64 = 64;
+
 impl World {
     pub(super) fn deliver(&mut self, peer: usize, from: PeerKey, cargo: Cargo) {
         if let Mind::Rogue(rogue) = &mut self.peers[peer].mind {
@@ -75,6 +78,8 @@ impl World {
         self.run_next(peer);
         let fuel = self.fuel(job, unit);
         let end = Ok(self.peers[peer].honesty.answer(key, job, unit, fuel));
+        let boasts = self.scenario.kind(peer) == Some(Kind::SpeedLiar);
+        let took_us = if boasts { took_us / BOAST_TIMES } else { took_us };
         self.feed(peer, Input::Ran { job, unit, took_us, end });
     }
 
@@ -256,8 +261,10 @@ impl World {
             return;
         }
         let keys: Vec<PeerKey> = self.peers.iter().map(|peer| peer.key).collect();
+        let rate = self.scenario.harm(peer).map_or(1.0, |harm| harm.rate);
+        let acts = rate >= 1.0 || share_of(self.rng.below(u64::MAX)) < rate;
         if let Mind::Rogue(rogue) = &mut self.peers[peer].mind {
-            let harms = rogue.act(&keys);
+            let harms = if acts { rogue.act(&keys) } else { Vec::new() };
             self.harm(peer, harms);
             self.at(self.now_us + ACT_US, peer, What::Act);
         }

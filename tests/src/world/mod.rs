@@ -382,7 +382,7 @@ impl World {
         }
         one.life += 1;
         if let Some(kind) = self.scenario.kind(peer)
-            && !matches!(kind, Kind::Naive | Kind::Colluder)
+            && !matches!(kind, Kind::Naive | Kind::Colluder | Kind::SpeedLiar)
         {
             let draw = truth::number(seed, "rogue", &[peer as u64]);
             one.mind =
