@@ -7,7 +7,7 @@ use crate::{
     Answer, Changes, CommandError, Config, DOUBT_MS, Fault, Input, Job, JobId, LIMITS, Ledger,
     LotIndex, Manifest, Mark, Millis, Nonce, Notice, Output, PeerKey, Query, Record, SignedBatch,
     SignedManifest, UnitIndex, Void, commitment, journal::Journal, lot::Ran, rng::Rng,
-    statement::Batch,
+    statement::Batch, sync::Answered,
 };
 use alloc::{
     boxed::Box,
@@ -38,6 +38,7 @@ pub struct Node {
     pub(crate) fuel_per_ms: Option<u64>,
     pub(crate) grid_peers: u32,
     pub(crate) doubt_at: Millis,
+    pub(crate) answered: BTreeMap<PeerKey, Answered>,
     pub(crate) mates: BTreeMap<PeerKey, BTreeSet<(JobId, LotIndex)>>,
     pub(crate) retiring: BTreeSet<(JobId, LotIndex)>,
     pub(crate) settled: Ledger,
@@ -76,6 +77,7 @@ impl Node {
             fuel_per_ms: None,
             grid_peers: 0,
             doubt_at: Millis(DOUBT_MS),
+            answered: BTreeMap::new(),
             mates: BTreeMap::new(),
             retiring: BTreeSet::new(),
             settled: Ledger::default(),
@@ -147,6 +149,7 @@ impl Node {
             Input::Disconnected(peer) => {
                 self.peers.remove(&peer);
                 self.mates.remove(&peer);
+                self.answered.retain(|_, answered| !answered.is_forgiven(now));
             }
             Input::Ran { job, unit, took_us, end } => self.on_ran(now, job, unit, took_us, end),
             Input::Persisted { ticket, signatures } => self.on_persisted(ticket, signatures),

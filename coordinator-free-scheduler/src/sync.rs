@@ -15,8 +15,10 @@ use serde::{Deserialize, Serialize};
 pub const MESSAGE_BYTES_MAX: usize = 1 << 20;
 /// Bytes of batches put into one message.
 const PAGE_BYTES: usize = 256 << 10;
-/// Bytes of batches sent in answer to one question.
+/// Bytes of batches sent to one peer at once, however often it asks …
 const ANSWER_BYTES_MAX: usize = 8 << 20;
+/// … and from then on in a second: a question costs next to nothing, the answer may be a whole lot.
+const ANSWER_BYTES_PER_S: u64 = 256 << 10;
 /// Lots compared in one round.
 const DIGESTS_MAX: usize = 4_096;
 /// Manifests asked for, and sent, at once.
@@ -72,6 +74,23 @@ pub struct Head {
     pub next: u32,
     /// Hash of the last of them.
     pub tip: Hash,
+}
+
+/// Bytes that a signature and lengths add to a batch.
+const ENVELOPE_BYTES: usize = 80;
+
+/// What a peer was sent lately.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Answered {
+    at: Millis,
+    bytes: usize,
+}
+
+impl Answered {
+    /// Whether it is as if nothing had been sent; reconnecting alone forgives nothing.
+    pub(crate) fn is_forgiven(&self, now: Millis) -> bool {
+        self.bytes as u64 <= now.since(self.at) * ANSWER_BYTES_PER_S / 1_000
+    }
 }
 
 /// What one side of a comparison lacks.
@@ -145,7 +164,7 @@ impl Node {
                 }
             }
             Query::Heads { job, lot, heads, forked, reply } => {
-                self.on_heads(from, (job, lot), &heads, &forked, reply);
+                self.on_heads(now, from, (job, lot), &heads, &forked, reply);
             }
         }
     }
@@ -181,8 +200,21 @@ impl Node {
         self.send(to, Query::Heads { job, lot, heads, forked, reply });
     }
 
+    /// Bytes that a peer may be sent now.
+    fn answer_room(&mut self, now: Millis, to: PeerKey) -> usize {
+        if !self.peers.contains(&to) {
+            return PAGE_BYTES; // It is about to go, or has just come.
+        }
+        let answered = self.answered.entry(to).or_default();
+        let forgiven = now.since(answered.at) * ANSWER_BYTES_PER_S / 1_000;
+        answered.bytes = answered.bytes.saturating_sub(forgiven as usize);
+        answered.at = now;
+        ANSWER_BYTES_MAX.saturating_sub(answered.bytes)
+    }
+
     fn on_heads(
         &mut self,
+        now: Millis,
         from: PeerKey,
         (job, lot): (JobId, LotIndex),
         heads: &[Head],
@@ -190,9 +222,14 @@ impl Node {
         reply: bool,
     ) {
         self.note_lot(from, job, lot);
+        let room = self.answer_room(now, from);
         let Some(known) = self.lot(job, lot) else { return };
         let difference = compare(&known.board, heads, forked);
-        for page in pages(difference.they_lack) {
+        for page in pages(difference.they_lack, room) {
+            let bytes: usize = page.iter().map(|batch| batch.bytes().len() + ENVELOPE_BYTES).sum();
+            if let Some(answered) = self.answered.get_mut(&from) {
+                answered.bytes += bytes;
+            }
             let message = Message::Batches(page);
             self.outputs.push_back(Output::Send { to: from, message });
         }
@@ -251,18 +288,18 @@ fn compare(board: &Board, heads: &[Head], forked: &[PeerKey]) -> Difference {
     Difference { they_lack, we_lack }
 }
 
-fn pages(batches: Vec<SignedBatch>) -> Vec<Vec<SignedBatch>> {
+fn pages(batches: Vec<SignedBatch>, room: usize) -> Vec<Vec<SignedBatch>> {
     let mut pages: Vec<Vec<SignedBatch>> = Vec::new();
     let (mut page_bytes, mut bytes) = (PAGE_BYTES, 0);
     for batch in batches {
-        page_bytes += batch.bytes().len() + 80;
-        bytes += batch.bytes().len() + 80;
-        if bytes > ANSWER_BYTES_MAX {
+        page_bytes += batch.bytes().len() + ENVELOPE_BYTES;
+        bytes += batch.bytes().len() + ENVELOPE_BYTES;
+        if bytes > room {
             break;
         }
         if page_bytes + BATCH_BYTES_MAX > PAGE_BYTES {
             pages.push(Vec::new());
-            page_bytes = batch.bytes().len() + 80;
+            page_bytes = batch.bytes().len() + ENVELOPE_BYTES;
         }
         if let Some(page) = pages.last_mut() {
             page.push(batch);

@@ -77,9 +77,18 @@ impl Rogue {
         }
     }
 
+    /// Whether it makes use of what others say.
+    pub fn listens(&self) -> bool {
+        match self.kind {
+            Kind::Copier | Kind::Forker | Kind::Equivocator | Kind::Garbage => true,
+            Kind::Withholder | Kind::Squatter | Kind::CommitFlooder => false,
+            Kind::Naive | Kind::Colluder | Kind::SpeedLiar => false,
+        }
+    }
+
     /// Listens.
     pub fn hear_batch(&mut self, batch: &Batch) {
-        if batch.author == self.key {
+        if batch.author == self.key || !self.listens() {
             return;
         }
         for statement in &batch.statements {
@@ -97,15 +106,15 @@ impl Rogue {
         }
     }
 
-    /// Answers anti-entropy by asking for everything.
+    /// Answers anti-entropy by asking for everything, if it listens.
     pub fn hear_query(&mut self, from: PeerKey, query: &Query) -> Vec<Harm> {
         let ask = |query| Harm::Send(from, Message::Query(query));
         match query {
             Query::Digest(lots) => lots
                 .iter()
-                .map(|(job, lot, _)| match self.jobs.contains_key(job) {
-                    false => ask(Query::Want(vec![*job])),
-                    true => ask(heads(*job, *lot)),
+                .filter_map(|(job, lot, _)| match self.jobs.contains_key(job) {
+                    false => Some(ask(Query::Want(vec![*job]))),
+                    true => self.listens().then(|| ask(heads(*job, *lot))),
                 })
                 .collect(),
             Query::Want(_) | Query::Heads { .. } | Query::News(_) => Vec::new(),

@@ -28,11 +28,13 @@ impl World {
         }
         let input = match cargo {
             Cargo::Manifest(signed) => match signed.open() {
-                Ok(manifest) => Input::Manifest { from, signed, manifest: Box::new(manifest) },
+                Ok(manifest) => {
+                    Input::Manifest { from, signed: *signed, manifest: Box::new(manifest) }
+                }
                 Err(_) => return,
             },
             Cargo::Batch(signed, batch) => Input::Batch { from, signed, batch },
-            Cargo::Query(query) => Input::Query { from, query },
+            Cargo::Query(query) => Input::Query { from, query: *query },
         };
         self.feed(peer, input);
     }
@@ -113,7 +115,9 @@ impl World {
         while let Some(output) = self.body(peer).and_then(|body| body.node.poll_output()) {
             match output {
                 Output::Persist { ticket, records } => self.persist(peer, ticket, records),
-                Output::Announce(signed) => self.gossip(peer, None, Cargo::Manifest(signed)),
+                Output::Announce(signed) => {
+                    self.gossip(peer, None, Cargo::Manifest(Box::new(signed)));
+                }
                 Output::Attend { job, lot } => self.attend(peer, job, lot),
                 Output::Leave { job, lot } => {
                     self.attending.entry((job, lot)).or_default().remove(&peer);
@@ -203,9 +207,9 @@ impl World {
     pub(super) fn send(&mut self, peer: usize, to: PeerKey, message: Message) {
         let Some(to) = self.by_key.get(&to).copied() else { return };
         match message {
-            Message::Query(query) => self.post(peer, to, Cargo::Query(query)),
+            Message::Query(query) => self.post(peer, to, Cargo::Query(Box::new(query))),
             Message::Manifests(all) => {
-                all.into_iter().for_each(|one| self.post(peer, to, Cargo::Manifest(one)));
+                all.into_iter().for_each(|one| self.post(peer, to, Cargo::Manifest(Box::new(one))));
             }
             Message::Batches(all) => {
                 let opened = all.into_iter().filter_map(|one| self.opened(one));

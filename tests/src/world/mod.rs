@@ -110,9 +110,9 @@ enum What {
 /// What travels.
 #[derive(Clone)]
 enum Cargo {
-    Manifest(SignedManifest),
+    Manifest(Box<SignedManifest>),
     Batch(SignedBatch, Arc<Batch>),
-    Query(Query),
+    Query(Box<Query>),
 }
 
 impl Cargo {
