@@ -101,6 +101,9 @@ pub const WRONG_MAX: u64 = 3;
 pub const WRONG_SHARE: u64 = 100;
 /// Claims of the same block that come this close together are ordered by hash, not by receipt.
 pub const NEAR_TIE_MS: u64 = 500;
+/// A run is given up for an earlier claim within this time from its begin; later it is as good as
+/// the other.
+pub const YIELD_MS: u64 = 1_500;
 /// Live claims on one unit that are remembered; more than any quorum wants.
 pub const CLAIMS_MAX: usize = 32;
 /// The longest lease, milliseconds: whoever announces next to no speed holds nothing for days.

@@ -65,6 +65,15 @@ pub enum Input {
     },
     /// About how many peers the network has, as far as the body can tell.
     GridPeers(u32),
+    /// What the units of a lot may cost, by the unit table.
+    Hints {
+        /// The job.
+        job: JobId,
+        /// The lot.
+        lot: LotIndex,
+        /// In unit order, relative to each other; 0 for unknown.
+        costs: Vec<u32>,
+    },
     /// The deadline came.
     Tick,
 }

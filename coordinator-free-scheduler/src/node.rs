@@ -157,6 +157,11 @@ impl Node {
                 (self.slots, self.memory_mib) = (slots, memory_mib);
             }
             Input::GridPeers(peers) => self.grid_peers = peers,
+            Input::Hints { job, lot, costs } => {
+                if let Some(lot) = self.lot(job, lot) {
+                    lot.hint(&costs);
+                }
+            }
             Input::Tick => {}
         }
         self.run_timers(now);

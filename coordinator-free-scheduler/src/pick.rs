@@ -137,21 +137,23 @@ impl Node {
         };
         lot.unit_fuel = unit_fuel;
         let open = u64::from(lot.open_units());
+        // Before anybody has spoken, the neighbours are the best guess at who works here.
+        let mine = self.fuel_per_ms.unwrap_or(1).max(1) * slots;
+        let (others, known) = lot.total_speed(mine);
+        let silent = neighbours.saturating_sub(known.into());
+        let all = others.saturating_add(mine).saturating_add(mine.saturating_mul(silent));
+        let share = (u128::from(mine / slots) * 1_000_000 / u128::from(all)) as u64;
+        let share = self.fuel_per_ms.map(|_| share);
         let units = match unit_us {
             None => slots,
             Some(unit_us) => {
-                // Before anybody has spoken, the neighbours are the best guess at who works here.
-                let mine = self.fuel_per_ms.unwrap_or(1).max(1) * slots;
-                let (others, known) = lot.total_speed(mine);
-                let silent = neighbours.saturating_sub(known.into());
-                let all = others.saturating_add(mine).saturating_add(mine.saturating_mul(silent));
                 let fair = (u128::from(open) * u128::from(mine) / 2 / u128::from(all)) as u64;
                 let least = (SPAN_LEAST_US / unit_us).min(fair);
                 let most = (pace.span_ms * 1_000 / unit_us).min(u64::from(LIMITS.span_units));
                 fair.min(open / SPAN_SHARE).max(least).min(most)
             }
         };
-        let claimed = lot.claim(units.max(1) as u32, speed, now, &pace);
+        let claimed = lot.claim(units.max(1) as u32, share, speed, now, &pace);
         self.follow_up(id, index);
         claimed
     }

@@ -62,7 +62,7 @@ fn mischief_of_every_kind_stops_nothing() {
 fn colluders_beat_a_quorum_only_together_and_never_split_the_honest() {
     // Two of them on one unit agree on a wrong answer: the known limit of this profile. All honest
     // nodes must still come to the same verdicts.
-    let attacker = vec![attacker(Kind::Colluder, 0.2, 1.0)];
+    let attacker = vec![attacker(Kind::Colluder, 0.4, 1.0)];
     let mut won = 0;
     for seed in 1..=4 {
         let attacker = attacker.clone();

@@ -301,7 +301,6 @@ impl Scenario {
                 "priorities: 1 to 100 each",
             ),
             (self.cost.mean <= 0.0 || self.cost.cv < 0.0, "cost: mean above 0, cv at least 0"),
-            (self.cost.hints, "cost.hints: nodes make no use of hints yet"),
             (self.speed.p99_over_p1 < 1.0, "speed.p99_over_p1: at least 1"),
             (!(0.0..1.0).contains(&self.network.loss), "network.loss: a share below 1"),
             (least > most, "network.latency_ms: the least comes first"),
@@ -371,6 +370,11 @@ impl Scenario {
     /// The fuel that a unit takes: a unit of it for each microsecond at speed 1.
     pub fn fuel(&self, job: usize, unit: u32) -> u64 {
         self.cost_us(job, unit) as u64 + 1
+    }
+
+    /// What the manifest says that a lot's units cost, milliseconds at speed 1.
+    pub fn hints(&self, job: usize, units: std::ops::Range<u32>) -> Vec<u32> {
+        units.map(|unit| (self.cost_us(job, unit) / 1e3) as u32).collect()
     }
 
     /// How fast a peer is.

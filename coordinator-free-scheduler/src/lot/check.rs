@@ -77,7 +77,7 @@ impl Lot {
 
     /// A unit is in one place only on its way from the queue to the answers.
     fn check_hands(&self) -> Result<(), String> {
-        let both = self.running.intersection(&self.done).next();
+        let both = self.running.keys().find(|unit| self.done.contains(*unit));
         if let Some(unit) = both {
             return Err(format!("unit {unit} runs and is done"));
         }

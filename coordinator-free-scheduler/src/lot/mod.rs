@@ -3,6 +3,7 @@
 //!
 //! What it is not: agreed with anybody. Only the board is; the rest is this node's own opinion.
 mod check;
+mod hints;
 mod rescue;
 mod silence;
 mod work;
@@ -52,7 +53,7 @@ pub struct Lot {
     open: Vec<bool>,
     open_units: u32,
     queue: VecDeque<UnitIndex>,
-    running: BTreeSet<UnitIndex>,
+    running: BTreeMap<UnitIndex, Millis>,
     needless: BTreeSet<UnitIndex>,
     stopped: BTreeSet<UnitIndex>,
     done: BTreeSet<UnitIndex>,
@@ -67,6 +68,7 @@ pub struct Lot {
     workers: BTreeMap<AuthorIndex, Worker>,
     usual_speed: Option<u64>,
     marks: u32,
+    hints: Option<hints::Hints>,
 }
 
 /// What the units that are verified so far cost.
@@ -152,7 +154,7 @@ impl Lot {
             open: alloc::vec![false; units],
             open_units: 0,
             queue: VecDeque::new(),
-            running: BTreeSet::new(),
+            running: BTreeMap::new(),
             needless: BTreeSet::new(),
             stopped: BTreeSet::new(),
             done: BTreeSet::new(),
@@ -167,6 +169,7 @@ impl Lot {
             workers: BTreeMap::new(),
             usual_speed: None,
             marks: 0,
+            hints: None,
         };
         fresh.refresh_all();
         fresh
@@ -278,6 +281,7 @@ impl Lot {
                 self.claims.remove(author, unit);
             }
             self.refresh(unit);
+            self.yield_run(unit, now);
         }
         gone.into_iter().for_each(|unit| self.refresh(unit));
     }
@@ -319,7 +323,7 @@ impl Lot {
             self.refresh_all();
         }
         if self.board.cancelled() {
-            let running: Vec<UnitIndex> = self.running.iter().copied().collect();
+            let running: Vec<UnitIndex> = self.running.keys().copied().collect();
             running.into_iter().for_each(|unit| self.stop_if_needless(unit));
         }
         changes

@@ -29,6 +29,7 @@ impl Lot {
         };
         let mine_ms = unit_fuel / fuel_per_ms;
         let gain = |unit: &UnitIndex| {
+            let mine_ms = mine_ms.saturating_mul(self.cost_percent(*unit)) / 100;
             let left_ms = self.left_ms(*unit, mine_ms, now)?;
             (mine_ms * 100 < left_ms * RESCUE_PERCENT).then(|| left_ms - mine_ms)
         };
@@ -84,7 +85,8 @@ impl Lot {
         let worker = self.workers.get(&claim.author).copied().unwrap_or_default();
         let unit_ms = self.unit_ms(claim.author).unwrap_or(usual_ms);
         let begun = worker.last_sign.max(claim.heard);
-        let turn_ms = unit_ms.saturating_sub(now.since(begun)).max(unit_ms / 2);
+        let this_ms = unit_ms.saturating_mul(self.cost_percent(unit)) / 100;
+        let turn_ms = this_ms.saturating_sub(now.since(begun)).max(this_ms / 2);
         let turns = self.claims.before(claim.author, unit) / worker.speed.slots();
         turns.saturating_mul(unit_ms).saturating_add(turn_ms)
     }

@@ -5,7 +5,7 @@
 use super::Lot;
 use crate::{
     Answer, BLOCK_UNITS, CLAIMS_MAX, ClaimedUnits, Commit, Decision, Hash, LIMITS, Millis, Nonce,
-    Pace, PeerKey, Speed, UnitIndex, Void,
+    Pace, PeerKey, Speed, UnitIndex, Void, YIELD_MS,
     claims::{Claim, spans_of},
     verify::quorum,
 };
@@ -26,6 +26,9 @@ impl Lot {
         let at = self.at(unit);
         if core::mem::replace(&mut self.open[at], wanted) == wanted {
             return;
+        }
+        if let Some(hints) = &mut self.hints {
+            hints.set_open(at, wanted);
         }
         let block = &mut self.blocks[at / BLOCK_UNITS as usize];
         match wanted {
@@ -53,7 +56,7 @@ impl Lot {
 
     /// Whether this node runs a unit, or has run it and not said so yet.
     pub(super) fn in_hands(&self, unit: UnitIndex) -> bool {
-        self.running.contains(&unit) || self.done.contains(&unit)
+        self.running.contains_key(&unit) || self.done.contains(&unit)
     }
 
     /// Whether a unit wants another execution that this node may give, beyond what others claimed
@@ -82,13 +85,24 @@ impl Lot {
 
     /// Claims up to `most` open units, block by block in this node's own order, each from its own
     /// place in a block on: where few units are left, peers begin at different ones.
-    /// Answers whether it could.
-    pub fn claim(&mut self, most: u32, speed: Speed, now: Millis, pace: &Pace) -> bool {
+    /// Where costs are hinted at, only units of some costs; `share` is this node's part of all
+    /// speeds, in millionths, if it is known. Answers whether it could.
+    pub fn claim(
+        &mut self,
+        most: u32,
+        share: Option<u64>,
+        speed: Speed,
+        now: Millis,
+        pace: &Pace,
+    ) -> bool {
         let mut held = self.held();
         let most = (most as usize).min(self.claimable(self.me).saturating_sub(held.len()));
+        let classes = self.classes(share, most);
         let mut units: Vec<UnitIndex> = Vec::new();
         for block in self.order.iter().filter(|block| self.blocks[**block as usize] > 0) {
+            let mine = |unit: &UnitIndex| self.is_in(classes.as_ref(), *unit);
             let open = self.block_from_offset(*block).filter(|unit| self.open[self.at(*unit)]);
+            let open = open.filter(mine);
             units.extend(open.take(most - units.len()));
             if units.len() >= most {
                 break;
@@ -128,7 +142,7 @@ impl Lot {
     /// Units that this node holds a lease on and has not committed to yet, sorted: what it claims.
     /// Those it has run are among them: others wait for its commit before they open.
     pub(super) fn held(&self) -> Vec<UnitIndex> {
-        let hands = self.queue.iter().chain(&self.running).chain(&self.done).copied();
+        let hands = self.queue.iter().chain(self.running.keys()).chain(&self.done).copied();
         let mut held: Vec<UnitIndex> =
             hands.filter(|unit| self.own_claim(*unit).is_some()).collect();
         held.sort_unstable();
@@ -136,7 +150,7 @@ impl Lot {
         held
     }
 
-    fn at(&self, unit: UnitIndex) -> usize {
+    pub(super) fn at(&self, unit: UnitIndex) -> usize {
         (unit - self.board.range().start) as usize
     }
 
@@ -157,7 +171,7 @@ impl Lot {
             }
             let Some(mine) = self.own_claim(unit).copied() else { continue };
             if self.wanted(unit, Some(&mine)) {
-                self.running.insert(unit);
+                self.running.insert(unit, now);
                 return Some(unit);
             }
             self.yield_unit(unit, now, pace);
@@ -168,13 +182,24 @@ impl Lot {
     /// Has a run stopped whose answer nobody needs any more: others have committed, or the job is
     /// at its end.
     pub(super) fn stop_if_needless(&mut self, unit: UnitIndex) {
-        if !self.running.contains(&unit) || self.stopped.contains(&unit) {
+        if !self.running.contains_key(&unit) || self.stopped.contains(&unit) {
             return;
         }
         let Some(known) = self.board.unit(unit) else { return };
         let needed = || quorum::needed(known, self.quorum, |author| self.counts(author, unit));
         let open = known.standing.decision == Decision::Open && !self.board.cancelled();
         if !open || needed() == 0 {
+            self.needless.insert(unit);
+        }
+    }
+
+    /// Has a run stopped that has hardly begun when somebody's earlier claim is heard.
+    pub(super) fn yield_run(&mut self, unit: UnitIndex, now: Millis) {
+        let fresh = |since: &Millis| now.since(*since) <= YIELD_MS;
+        if self.running.get(&unit).is_some_and(fresh)
+            && !self.stopped.contains(&unit)
+            && self.own_claim(unit).copied().is_some_and(|mine| !self.wanted(unit, Some(&mine)))
+        {
             self.needless.insert(unit);
         }
     }
@@ -198,7 +223,7 @@ impl Lot {
         let Ran { unit, end } = ran;
         self.stopped.remove(&unit);
         self.needless.remove(&unit);
-        if !self.running.remove(&unit) || self.board.cancelled() {
+        if self.running.remove(&unit).is_none() || self.board.cancelled() {
             return;
         }
         let at = now.plus(pace.commit_ms);

@@ -238,6 +238,13 @@ impl World {
                 self.scenario.lot_units.min(self.scenario.units - lot * self.scenario.lot_units);
             self.count.units_heard += u64::from(units);
         }
+        if self.scenario.cost.hints {
+            let number = self.jobs.iter().position(|known| *known == job).unwrap_or_default();
+            let begin = lot * self.scenario.lot_units;
+            let end = self.scenario.units.min(begin + self.scenario.lot_units);
+            let costs = self.scenario.hints(number, begin..end);
+            self.feed(peer, Input::Hints { job, lot, costs });
+        }
         let there = self.attending.entry((job, lot)).or_default();
         there.insert(peer);
         let neighbours = &self.peers[peer].neighbours;
