@@ -9,3 +9,4 @@ mod harness;
 mod hostile;
 mod modules;
 mod restart;
+mod unequal;

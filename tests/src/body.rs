@@ -25,12 +25,40 @@ pub struct Body {
     pub running: Vec<(JobId, UnitIndex, u64)>,
 }
 
+/// A record on a disk. Nearly all are batches, which nodes share; a grid holds very many.
+#[derive(Clone)]
+pub enum Stored {
+    /// A batch.
+    Batch(SignedBatch),
+    /// Anything else.
+    Other(Box<Record>),
+}
+
+impl From<Record> for Stored {
+    fn from(record: Record) -> Stored {
+        match record {
+            Record::Batch(signed) => Stored::Batch(signed),
+            other => Stored::Other(Box::new(other)),
+        }
+    }
+}
+
+impl Stored {
+    /// As it was written.
+    pub fn record(&self) -> Record {
+        match self {
+            Stored::Batch(signed) => Record::Batch(signed.clone()),
+            Stored::Other(record) => (**record).clone(),
+        }
+    }
+}
+
 /// Records on their way to the disk.
 pub struct Writing {
     /// To be named in the answer.
     pub ticket: u64,
     /// As they are stored.
-    pub records: Vec<Record>,
+    pub records: Vec<Stored>,
     /// For the node's own batches among them.
     pub signatures: Vec<Signature>,
 }
@@ -48,13 +76,13 @@ pub struct Honesty {
 
 impl Body {
     /// Starts a node on what its disk holds.
-    pub fn start(me: PeerKey, seed: u64, life: u64, journal: &[Record], now: Millis) -> Body {
+    pub fn start(me: PeerKey, seed: u64, life: u64, journal: &[Stored], now: Millis) -> Body {
         let incarnation = truth::number(seed, "incarnation", &[life, me_number(me)]);
         let config =
             Config { me, incarnation, seed: incarnation.rotate_left(9), pace: Pace::default() };
         let mut node = Node::new(config);
         for record in journal {
-            node.replay(now, record.clone()).expect("a node reads what it wrote");
+            node.replay(now, record.record()).expect("a node reads what it wrote");
         }
         node.resume(now);
         Body { node, wake_us: None, writing: None, runs: VecDeque::new(), running: Vec::new() }
@@ -70,7 +98,7 @@ impl Body {
             }
             Record::Manifest(_) | Record::Batch(_) | Record::Answers { .. } => record,
         };
-        let records = records.into_iter().map(sign).collect();
+        let records = records.into_iter().map(sign).map(Stored::from).collect();
         self.writing = Some(Writing { ticket, records, signatures });
     }
 }

@@ -3,7 +3,7 @@
 mod carry;
 
 use crate::{
-    body::{Body, Honesty},
+    body::{Body, Honesty, Stored},
     report::{Counters, JobCount, Report},
     rogue::{Harm, Rogue},
     scenario::{Kind, Scenario},
@@ -61,7 +61,7 @@ pub struct Peer {
     /// What it is just now.
     pub mind: Mind,
     /// What its disk holds.
-    pub journal: Vec<Record>,
+    pub journal: Vec<Stored>,
     neighbours: Vec<usize>,
     life: u64,
     frozen_until_us: u64,

@@ -128,15 +128,21 @@ impl Handle {
         Ok(Units::Table { count, directory })
     }
 
-    /// Writes the unit table, answers its directory.
+    /// Writes the unit table, answers its directory. A larger input is taken to be more work: that
+    /// orders units and does nothing else.
     async fn table(&self, inputs: Vec<Hash>) -> Result<Hash, AssetError> {
         self.assets
             .blocking(move |store| {
                 let mut directory = TableDirectory::default();
                 for page in inputs.chunks(PAGE_UNITS as usize) {
-                    let entry =
-                        |input: &Hash| UnitEntry { input: Some(*input), ..UnitEntry::default() };
-                    let page = TablePage { units: page.iter().map(entry).collect() };
+                    let entry = |input: &Hash| {
+                        let bytes = store.blob_size(*input)?.unwrap_or_default();
+                        let cost_hint = u32::try_from(bytes).unwrap_or(u32::MAX).max(1);
+                        Ok(UnitEntry { input: Some(*input), cost_hint, ..UnitEntry::default() })
+                    };
+                    let units: Result<Vec<UnitEntry>, StoreError> =
+                        page.iter().map(entry).collect();
+                    let page = TablePage { units: units? };
                     directory.pages.push(store.put_blob(&wire::encode(&page))?);
                 }
                 store.put_blob(&wire::encode(&directory))

@@ -8,6 +8,7 @@ mod backend;
 mod collect;
 mod door;
 mod figures;
+mod hints;
 mod runs;
 mod scribe;
 mod shelf;
@@ -26,8 +27,8 @@ use crate::{
 use assets::Assets;
 use collect::Collector;
 use coordinator_free_scheduler::{
-    Answer, CommandError, Config, Input, JobId, Millis, Node, Nonce, Notice, Output, Pace, PeerKey,
-    Record, Signature, SignedManifest, UnitIndex, Verdict, Void, wire,
+    Answer, CommandError, Config, Input, JobId, LotIndex, Millis, Node, Nonce, Notice, Output,
+    Pace, PeerKey, Record, Signature, SignedManifest, UnitIndex, Verdict, Void, wire,
 };
 use futures::future::OptionFuture;
 use runs::Runs;
@@ -99,6 +100,8 @@ enum Event {
     Ran(Vec<Finished>),
     /// The journal is written up to here.
     Persisted { ticket: u64, signatures: Vec<Signature> },
+    /// What the units of a lot may cost, by the job's table.
+    Hints { job: JobId, lot: LotIndex, costs: Vec<u32> },
     /// Outputs of own jobs were looked for.
     Collected(collect::Collected),
     /// The outputs of an ended job, hashed in unit order.
@@ -167,6 +170,8 @@ pub struct Driver {
     events: mpsc::UnboundedReceiver<Event>,
     commands: mpsc::Receiver<Command>,
     executor: Arc<Executor>,
+    assets: Assets,
+    event_sender: mpsc::UnboundedSender<Event>,
     runs: Runs,
     scribe: Scribe,
     shelf: Arc<Shelf>,
@@ -203,13 +208,13 @@ impl Driver {
             .map_err(DriverError::Thread)?;
         let runs =
             Runs::new(&assets, executor.clone(), scribe.clone(), keys.clone(), shelf.clone(), lies);
-        let collector = Collector::new(assets.clone(), event_sender, me);
+        let collector = Collector::new(assets.clone(), event_sender.clone(), me);
         // In this order: what the mind wants done before it resumes is what it wanted long ago.
         node.resume(Millis(0));
         node.handle(Millis(0), Input::Room { slots: cores, memory_mib });
         let handle = Handle::new(
             command_sender,
-            assets,
+            assets.clone(),
             keys,
             metrics.clone(),
             executor.clone(),
@@ -225,6 +230,8 @@ impl Driver {
             events,
             commands,
             executor,
+            assets,
+            event_sender,
             runs,
             scribe,
             shelf,
@@ -354,6 +361,9 @@ impl Driver {
             Event::Persisted { ticket, signatures } => {
                 self.node.handle(now, Input::Persisted { ticket, signatures });
             }
+            Event::Hints { job, lot, costs } => {
+                self.node.handle(now, Input::Hints { job, lot, costs });
+            }
             Event::Collected(collected) => self.collector.on_collected(&self.node, collected),
             Event::Digest(job, digest) => self.collector.on_digest(job, digest),
             Event::Fatal(error) => return Err(DriverError::Fatal(error)),
@@ -401,7 +411,8 @@ impl Driver {
                 Output::Persist { ticket, records } => self.scribe.persist(ticket, records),
                 Output::Announce(signed) => self.net.publish(Topic::Jobs, wire::encode(&signed)),
                 // All lots share one shard, which every node hears.
-                Output::Attend { .. } | Output::Leave { .. } => {}
+                Output::Attend { job, lot } => self.look_for_hints(job, lot),
+                Output::Leave { .. } => {}
                 Output::Publish { batch, .. } => {
                     if let Ok(opened) = batch.open() {
                         self.metrics.count_statements(&opened.statements);
