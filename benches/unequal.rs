@@ -6,7 +6,7 @@
 //! the end. The last line is the result in JSON: times over the reference, runs for each unit, and
 //! how long the last units took, in units' times with as many at once as there are slots.
 #[path = "../tests/e2e/harness/mod.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, unused_imports)]
 mod harness;
 
 use harness::{Node, Place, end_all, module, number, text};
