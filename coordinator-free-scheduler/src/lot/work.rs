@@ -4,8 +4,8 @@
 //! what it knows; [`Lot::refresh`] keeps it so after every change to a unit.
 use super::Lot;
 use crate::{
-    Answer, BLOCK_UNITS, CLAIMS_MAX, ClaimedUnits, Commit, Decision, Hash, LIMITS, Millis, Nonce,
-    Pace, PeerKey, Speed, UnitIndex, Void, YIELD_MS,
+    Answer, BLOCK_UNITS, CLAIMS_MAX, ClaimedUnits, Commit, Decision, FIRST_TIMES, Hash, LIMITS,
+    Millis, Nonce, Pace, PeerKey, Speed, UnitIndex, Void, YIELD_MS,
     claims::{Claim, spans_of},
     verify::quorum,
 };
@@ -218,6 +218,12 @@ impl Lot {
         self.refresh(unit);
     }
 
+    /// How long to wait for company before saying something. As long as nobody knows what a unit
+    /// costs, nobody dares to claim many: the first answers do not wait.
+    pub(super) fn hurried(&self, pause_ms: u64) -> u64 {
+        if self.unit_fuel.is_some() { pause_ms } else { pause_ms / FIRST_TIMES }
+    }
+
     /// A unit of this node's ended.
     pub fn ran(&mut self, ran: Ran, now: Millis, pace: &Pace) {
         let Ran { unit, end } = ran;
@@ -226,7 +232,7 @@ impl Lot {
         if self.running.remove(&unit).is_none() || self.board.cancelled() {
             return;
         }
-        let at = now.plus(pace.commit_ms);
+        let at = now.plus(self.hurried(pace.commit_ms));
         match end {
             Ok((answer, nonce, hash)) => {
                 self.done.insert(unit);
