@@ -38,8 +38,8 @@ pub const NEWS_MAX: usize = 32;
 const NEWS_JOBS_MAX: usize = 16;
 /// Lots that a neighbour is known to be in.
 const MATE_LOTS_MAX: usize = 256;
-/// How often an idle node looks into a lot where there is nothing to do by hearsay, milliseconds:
-/// whoever says so may lie.
+/// How often an idle node looks into a lot where there is nothing to do by hearsay and a neighbour
+/// is, milliseconds: whoever says so may lie.
 pub const DOUBT_MS: u64 = 600_000;
 
 /// What is said of a lot.
@@ -107,6 +107,30 @@ impl Node {
         job.lots.get_mut(&lot).ok_or(Fault::NoSuchUnit)
     }
 
+    /// Takes part in a lot that the journal tells of. A journal may tell of more than a node holds
+    /// at once: lots that were decided are let go of, and what finds no room is left on the disk.
+    pub(crate) fn attend_again(
+        &mut self,
+        now: Millis,
+        id: JobId,
+        lot: LotIndex,
+    ) -> Result<(), Fault> {
+        if let Err(Fault::OverLimit(_)) = self.attend(id, lot) {
+            let me = self.config.me;
+            let others = self.jobs.iter().filter(|(_, job)| job.manifest.owner != me);
+            let held = others.flat_map(|(id, job)| job.lots.keys().map(|lot| (*id, *lot)));
+            for (id, lot) in held.collect::<Vec<_>>() {
+                self.retire(now, id, lot);
+            }
+            self.timers.retain(|(_, timer)| !matches!(timer, Timer::Retire(..)));
+            self.retiring.clear();
+        }
+        match self.attend(id, lot) {
+            Ok(_) | Err(Fault::OverLimit(_)) => Ok(()),
+            Err(fault) => Err(fault),
+        }
+    }
+
     /// Takes part in all lots of a job, as its submitter's node does.
     pub fn follow(&mut self, id: JobId) {
         let lots = self.jobs.get(&id).map_or(0, |job| job.manifest.lots());
@@ -130,7 +154,9 @@ impl Node {
         let mut candidates: Vec<(LotIndex, u64)> = job.lots_with_work(now).take(at_once).collect();
         if candidates.is_empty() && now >= self.doubt_at {
             self.doubt_at = now.plus(DOUBT_MS);
-            candidates.extend(job.elsewhere().map(|lot| (lot, 1)));
+            // Whoever is there can tell; alone a node would only do again what is done.
+            let there = |lot: &LotIndex| !self.mates_in(id, *lot).is_empty();
+            candidates.extend(job.elsewhere().filter(there).map(|lot| (lot, 1)));
         }
         let all: u64 = candidates.iter().map(|(_, open)| open).sum();
         let mut draw = self.rng.below(all.max(1));
@@ -259,10 +285,13 @@ impl Job {
 
     /// Lots in which this node never was and where there may be work, with how many units are open.
     fn lots_with_work(&self, now: Millis) -> impl Iterator<Item = (LotIndex, u64)> {
+        // Of a job that was just announced there are no news yet; of an old one somebody has some.
+        let age_s = now.since(self.heard_at) / 1_000;
+        let is_new = !self.from_journal && age_s <= u64::from(NEWS_AGE_S_MAX);
         self.elsewhere().filter_map(move |lot| {
-            let heard = self.heard.get(&lot).filter(|heard| heard.age_s(now) <= NEWS_AGE_S_MAX);
-            let Some(Heard { news, .. }) = heard else {
-                return Some((lot, self.manifest.lot_range(lot).len() as u64));
+            let Some(Heard { news, .. }) = self.heard.get(&lot).filter(|heard| heard.holds(now))
+            else {
+                return is_new.then(|| (lot, self.manifest.lot_range(lot).len() as u64));
             };
             let workers = u32::from(news.workers);
             // Whoever joins must hear all that was said; for less than a unit each it is not worth it.
@@ -288,7 +317,7 @@ impl Job {
             .map(|(lot, heard)| (*lot, heard))
             .collect();
         let aged = known.values().map(|heard| LotNews { age_s: heard.age_s(now), ..heard.news });
-        news.extend(aged.filter(|news| news.age_s <= NEWS_AGE_S_MAX));
+        news.extend(aged.filter(|news| news.undone == 0 || news.age_s <= NEWS_AGE_S_MAX));
         news.sort_by_key(|news| news.age_s);
         news.truncate(NEWS_MAX);
         news
@@ -305,6 +334,11 @@ impl Job {
 }
 
 impl Heard {
+    /// Whether it is still worth something; that all is done stays so.
+    fn holds(&self, now: Millis) -> bool {
+        self.news.undone == 0 || self.age_s(now) <= NEWS_AGE_S_MAX
+    }
+
     fn age_s(&self, now: Millis) -> u16 {
         (now.since(self.at) / 1_000).min(u16::MAX.into()) as u16
     }

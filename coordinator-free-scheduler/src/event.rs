@@ -258,6 +258,8 @@ pub enum CommandError {
     Manifest(ManifestError),
     /// As many jobs as this node keeps.
     TooManyJobs(usize),
+    /// More units than this node keeps in all.
+    TooManyUnits(u64),
     /// There is no such job here.
     NoSuchJob(JobId),
     /// The job is another's.
@@ -271,6 +273,10 @@ impl core::fmt::Display for CommandError {
             CommandError::TooManyJobs(limit) => {
                 write!(f, "this node keeps {limit} jobs already; cancel one or wait for one to end")
             }
+            CommandError::TooManyUnits(limit) => write!(
+                f,
+                "this node keeps {limit} units in all, its jobs' and those it works on; cut the job in smaller ones, or wait for others to end"
+            ),
             CommandError::NoSuchJob(job) => write!(f, "there is no job {job} here"),
             CommandError::NotTheOwner(job) => {
                 write!(f, "job {job} is another's; only its submitter's node can end it")

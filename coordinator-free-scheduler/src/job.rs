@@ -21,6 +21,7 @@ pub struct Job {
     /// What the donor gives it, percent of the usual.
     pub donor_percent: u16,
     pub(crate) heard_at: Millis,
+    pub(crate) from_journal: bool,
     pub(crate) pass: Option<u64>,
     pub(crate) phase: u8,
     pub(crate) urgent: bool,
@@ -85,6 +86,7 @@ impl Job {
             ended: false,
             donor_percent: DONOR_PERCENT,
             heard_at: now,
+            from_journal: false,
             pass: None,
             phase,
             urgent: false,

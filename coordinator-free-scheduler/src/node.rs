@@ -92,17 +92,25 @@ impl Node {
         match record {
             Record::Manifest(signed) => {
                 let manifest = signed.open().map_err(Fault::BadManifest)?;
-                self.add_job(now, signed, Box::new(manifest)).map(|_| ())
+                let id = signed.id();
+                self.add_job(now, signed, Box::new(manifest))?;
+                if let Some(job) = self.jobs.get_mut(&id) {
+                    job.from_journal = true;
+                }
+                Ok(())
             }
             Record::Batch(signed) => {
                 let batch = signed.open().map_err(|_| Fault::NoSuchUnit)?;
-                self.attend(batch.job, batch.lot)?;
+                self.attend_again(now, batch.job, batch.lot)?;
                 self.merge(now, signed, Arc::new(batch)).map(|_| ())
             }
             Record::Answers { job, answers } => {
                 let Some((unit, ..)) = answers.first() else { return Ok(()) };
                 let lot = self.lot_of(job, *unit).ok_or(Fault::NoSuchUnit)?;
-                self.attend(job, lot)?.restore_answers(answers);
+                self.attend_again(now, job, lot)?;
+                if let Some(lot) = self.lot(job, lot) {
+                    lot.restore_answers(answers);
+                }
                 Ok(())
             }
             Record::Own(_) => Err(Fault::NoSuchUnit),
@@ -190,6 +198,10 @@ impl Node {
         let id = signed.id();
         if self.jobs.contains_key(&id) {
             return Ok(id);
+        }
+        let units = u64::from(manifest.work.units.count());
+        if self.units_known + units > LIMITS.units {
+            return Err(CommandError::TooManyUnits(LIMITS.units));
         }
         let too_many = CommandError::TooManyJobs(LIMITS.jobs);
         self.add_job(now, signed.clone(), Box::new(manifest)).map_err(|_| too_many)?;

@@ -356,8 +356,7 @@ impl Lot {
     fn open_own(&mut self, unit: UnitIndex, now: Millis, pace: &Pace) {
         let others = self.claims.on(unit).iter().filter(|claim| claim.author != self.me);
         let awaited = others.filter(|claim| self.counts(claim.author, unit)).count() > 0;
-        let pause_ms = if awaited { pace.gather_ms } else { pace.opening_ms };
-        let at = now.plus(self.hurried(pause_ms));
+        let at = now.plus(if awaited { pace.gather_ms } else { self.hurried(pace.opening_ms) });
         let may = |(answer, _): &(Answer, Nonce)| self.cites(unit, answer).is_some();
         if !self.answers.get(&unit).is_some_and(may) {
             self.outbox.hasten(unit, at);

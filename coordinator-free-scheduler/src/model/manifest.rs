@@ -139,6 +139,9 @@ pub const LOT_UNITS_DEFAULT: u32 = 16_384;
 /// Most units in a gossip lot; with [`UNITS_MAX`] it bounds a board's memory.
 pub const LOT_UNITS_MAX: u32 = 65_536;
 
+/// Most gossip lots in a job; nodes remember what they heard of each.
+pub const LOTS_MAX: u32 = 4_096;
+
 impl Work {
     /// The name of what is computed.
     pub fn id(&self) -> WorkId {
@@ -199,7 +202,7 @@ impl Manifest {
         if count == 0 || count > UNITS_MAX {
             return Err(ManifestError::UnitCount(count));
         }
-        if self.lot_units == 0 || self.lot_units > LOT_UNITS_MAX {
+        if self.lot_units == 0 || self.lot_units > LOT_UNITS_MAX || self.lots() > LOTS_MAX {
             return Err(ManifestError::LotUnits(self.lot_units));
         }
         if self.priority == 0 || self.priority > PRIORITY_MAX {
@@ -243,7 +246,7 @@ pub enum ManifestError {
     Engine,
     /// None, or over [`UNITS_MAX`].
     UnitCount(u32),
-    /// None, or over [`LOT_UNITS_MAX`].
+    /// None, over [`LOT_UNITS_MAX`], or so few that there are over [`LOTS_MAX`] lots.
     LotUnits(u32),
     /// None, or over [`PRIORITY_MAX`].
     Priority(u8),
@@ -275,7 +278,10 @@ impl core::fmt::Display for ManifestError {
                 write!(f, "{count} units; a job has 1 to {UNITS_MAX}")
             }
             ManifestError::LotUnits(units) => {
-                write!(f, "{units} units in a gossip lot; 1 to {LOT_UNITS_MAX} are allowed")
+                write!(
+                    f,
+                    "{units} units in a gossip lot; 1 to {LOT_UNITS_MAX} are allowed, and at most {LOTS_MAX} lots"
+                )
             }
             ManifestError::Priority(priority) => {
                 write!(f, "priority {priority}; 1 to {PRIORITY_MAX} are allowed, 1 is usual")

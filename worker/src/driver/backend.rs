@@ -214,7 +214,9 @@ fn refused(error: CommandError) -> Refusal {
     match error {
         CommandError::NoSuchJob(job) => no_such_job(job),
         CommandError::Manifest(_) => Refusal::Invalid(error.to_string()),
-        CommandError::TooManyJobs(_) => Refusal::Busy(error.to_string()),
+        CommandError::TooManyJobs(_) | CommandError::TooManyUnits(_) => {
+            Refusal::Busy(error.to_string())
+        }
         CommandError::NotTheOwner(_) => Refusal::Conflict(error.to_string()),
     }
 }
