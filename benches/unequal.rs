@@ -11,7 +11,6 @@ mod harness;
 
 use harness::{Node, Place, end_all, module, number, text};
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -20,8 +19,6 @@ const UNITS: u64 = 300;
 const ROUNDS: u32 = 40_000_000;
 /// Processors that the six lend, the starved one's among them.
 const CORES: [&str; 6] = ["1", "1", "2", "3", "4", "1"];
-/// Of ten of these the starved node runs one.
-const SLICE: Duration = Duration::from_millis(20);
 
 /// How long a job took, and the last of it: as many units as there are slots.
 struct Took {
@@ -36,8 +33,7 @@ fn main() {
     }
     let alone = alone();
     let (grid, runs) = grid();
-    let slots: u64 = CORES.iter().map(|cores| cores.parse::<u64>().expect("a number")).sum();
-    let turn = grid.whole.as_secs_f64() * slots as f64 / UNITS as f64;
+    let turn = grid.whole.as_secs_f64() * slots() as f64 / UNITS as f64;
     println!(
         "{}",
         serde_json::json!({
@@ -53,6 +49,11 @@ fn main() {
     );
 }
 
+/// Processors that are lent in all.
+fn slots() -> u64 {
+    CORES.iter().map(|cores| cores.parse::<u64>().expect("a number")).sum()
+}
+
 fn job(place: &Place) -> std::path::PathBuf {
     let rest = format!("profile = \"quorum=1\"\n[units]\ncount = {UNITS}");
     place.job("walk", &module::walk(ROUNDS), &rest)
@@ -60,13 +61,12 @@ fn job(place: &Place) -> std::path::PathBuf {
 
 /// Submits the job and watches it to its end.
 fn time(node: &Node, job: &std::path::Path) -> Took {
-    let slots: u64 = CORES.iter().map(|cores| cores.parse::<u64>().expect("a number")).sum();
     let since = Instant::now();
     let job = node.submit(job);
     let mut nearly = None;
     loop {
         let verified = number(&node.json(&["status", &job]), "verified");
-        if verified + slots >= UNITS {
+        if verified + slots() >= UNITS {
             nearly.get_or_insert(since.elapsed());
         }
         if verified == UNITS {
@@ -99,24 +99,9 @@ fn grid() -> (Took, u64) {
         nodes.push(Node::start(&place, &format!("node{number}"), &options));
     }
     nodes[0].wait_peers(CORES.len() as u64 - 1);
-    let (job, stop) = (job(&place), AtomicBool::new(false));
-    let took = thread::scope(|scope| {
-        scope.spawn(|| starve(&nodes[CORES.len() - 1], &stop));
-        let took = time(&nodes[0], &job);
-        stop.store(true, Ordering::Relaxed);
-        took
-    });
+    let job = job(&place);
+    let took = nodes[CORES.len() - 1].while_starved(|| time(&nodes[0], &job));
     let runs = nodes.iter().map(|node| number(&node.json(&["status"]), "units_executed")).sum();
     nodes.iter_mut().for_each(Node::end);
     (took, runs)
-}
-
-/// Lets a node run a tenth of the time until told to stop.
-fn starve(node: &Node, stop: &AtomicBool) {
-    while !stop.load(Ordering::Relaxed) {
-        node.freeze();
-        thread::sleep(9 * SLICE);
-        node.thaw();
-        thread::sleep(SLICE);
-    }
 }

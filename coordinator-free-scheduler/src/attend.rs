@@ -10,10 +10,7 @@ use crate::{
     lot::{Lot, MeanFuel, Tally},
     node::Timer,
 };
-use alloc::{
-    collections::{BTreeMap, BTreeSet},
-    vec::Vec,
-};
+use alloc::{collections::BTreeSet, vec::Vec};
 use serde::{Deserialize, Serialize};
 
 /// Peers that a lot should have: claims of more cross too often, of fewer leave it to few to check.
@@ -115,20 +112,18 @@ impl Node {
         id: JobId,
         lot: LotIndex,
     ) -> Result<(), Fault> {
-        if let Err(Fault::OverLimit(_)) = self.attend(id, lot) {
-            let me = self.config.me;
-            let others = self.jobs.iter().filter(|(_, job)| job.manifest.owner != me);
-            let held = others.flat_map(|(id, job)| job.lots.keys().map(|lot| (*id, *lot)));
-            for (id, lot) in held.collect::<Vec<_>>() {
-                self.retire(now, id, lot);
-            }
-            self.timers.retain(|(_, timer)| !matches!(timer, Timer::Retire(..)));
-            self.retiring.clear();
+        match self.attend(id, lot).map(|_| ()) {
+            Err(Fault::OverLimit(_)) => {}
+            done => return done,
         }
-        match self.attend(id, lot) {
-            Ok(_) | Err(Fault::OverLimit(_)) => Ok(()),
-            Err(fault) => Err(fault),
+        let me = self.config.me;
+        let others = self.jobs.iter().filter(|(_, job)| job.manifest.owner != me);
+        let held = others.flat_map(|(id, job)| job.lots.keys().map(|lot| (*id, *lot)));
+        for (id, lot) in held.collect::<Vec<_>>() {
+            self.retire(now, id, lot);
         }
+        drop(self.attend(id, lot));
+        Ok(())
     }
 
     /// Takes part in all lots of a job, as its submitter's node does.
@@ -310,14 +305,9 @@ impl Job {
             age_s: 0,
         });
         let mut news: Vec<LotNews> = own.collect();
-        let known: BTreeMap<LotIndex, &Heard> = self
-            .heard
-            .iter()
-            .filter(|(lot, _)| !self.lots.contains_key(lot))
-            .map(|(lot, heard)| (*lot, heard))
-            .collect();
-        let aged = known.values().map(|heard| LotNews { age_s: heard.age_s(now), ..heard.news });
-        news.extend(aged.filter(|news| news.undone == 0 || news.age_s <= NEWS_AGE_S_MAX));
+        let others = self.heard.iter().filter(|(lot, _)| !self.lots.contains_key(lot));
+        let held = others.map(|(_, heard)| heard).filter(|heard| heard.holds(now));
+        news.extend(held.map(|heard| LotNews { age_s: heard.age_s(now), ..heard.news }));
         news.sort_by_key(|news| news.age_s);
         news.truncate(NEWS_MAX);
         news

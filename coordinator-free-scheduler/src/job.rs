@@ -18,6 +18,8 @@ pub struct Job {
     pub lots: BTreeMap<LotIndex, Lot>,
     /// Whether [`Notice::Ended`](crate::Notice::Ended) was told.
     pub ended: bool,
+    /// Whether nothing is left to do, by what this node knows itself.
+    pub(crate) over: bool,
     /// What the donor gives it, percent of the usual.
     pub donor_percent: u16,
     pub(crate) heard_at: Millis,
@@ -84,6 +86,7 @@ impl Job {
             manifest,
             lots: BTreeMap::new(),
             ended: false,
+            over: false,
             donor_percent: DONOR_PERCENT,
             heard_at: now,
             from_journal: false,

@@ -396,6 +396,7 @@ impl Node {
 
     pub(crate) fn tell_end(&mut self, id: JobId) {
         let Some(job) = self.jobs.get_mut(&id) else { return };
+        job.over = job.is_over();
         let ended = job.status().state != crate::JobState::Running;
         if ended && !core::mem::replace(&mut job.ended, ended) {
             self.outputs.push_back(Output::Notice(Notice::Ended(id)));

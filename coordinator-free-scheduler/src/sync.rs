@@ -87,9 +87,15 @@ pub(crate) struct Answered {
 }
 
 impl Answered {
+    /// Bytes that still count against it.
+    fn left(&self, now: Millis) -> usize {
+        let forgiven = now.since(self.at) * ANSWER_BYTES_PER_S / 1_000;
+        self.bytes.saturating_sub(forgiven as usize)
+    }
+
     /// Whether it is as if nothing had been sent; reconnecting alone forgives nothing.
     pub(crate) fn is_forgiven(&self, now: Millis) -> bool {
-        self.bytes as u64 <= now.since(self.at) * ANSWER_BYTES_PER_S / 1_000
+        self.left(now) == 0
     }
 }
 
@@ -206,9 +212,7 @@ impl Node {
             return PAGE_BYTES; // It is about to go, or has just come.
         }
         let answered = self.answered.entry(to).or_default();
-        let forgiven = now.since(answered.at) * ANSWER_BYTES_PER_S / 1_000;
-        answered.bytes = answered.bytes.saturating_sub(forgiven as usize);
-        answered.at = now;
+        *answered = Answered { at: now, bytes: answered.left(now) };
         ANSWER_BYTES_MAX.saturating_sub(answered.bytes)
     }
 

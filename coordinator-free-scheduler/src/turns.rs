@@ -34,9 +34,8 @@ impl Node {
 
     /// Jobs that may get a slot.
     pub(crate) fn jobs_in_turn(&self) -> Vec<JobId> {
-        let wanted = |id: &&JobId| {
-            self.jobs.get(id).is_some_and(|job| job.donor_percent > 0 && !job.is_over())
-        };
+        let wanted =
+            |id: &&JobId| self.jobs.get(id).is_some_and(|job| job.donor_percent > 0 && !job.over);
         self.order.iter().filter(wanted).copied().collect()
     }
 
@@ -62,8 +61,8 @@ impl Node {
     }
 
     /// A job gets a slot for one unit; the body has it in hand. It is charged what a unit takes as
-    /// a rule. `others` want a slot too: whoever has nothing to do falls behind the least of them by
-    /// no more than nothing.
+    /// a rule. `others` want a slot too: whoever had nothing to do meanwhile begins level with the
+    /// least of them.
     pub(crate) fn begin(&mut self, id: JobId, unit: UnitIndex, others: &[JobId]) {
         let Some((cost, pass)) = self.jobs.get(&id).map(|job| self.charge(job)) else { return };
         let others = others.iter().filter_map(|other| self.jobs.get(other));

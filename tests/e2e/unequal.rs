@@ -1,36 +1,9 @@
 //! Nodes as unlike as machines are, one of them starved: nobody's work is done for nothing, and
 //! nobody is waited for.
 use crate::harness::{Node, Place, end_all, field, module, number, text, wait_for};
-use std::{
-    sync::atomic::{AtomicBool, Ordering},
-    thread,
-    time::Duration,
-};
 
 const UNITS: u32 = 400;
 const ROUNDS: u32 = 20_000_000;
-/// Of ten of these the starved node runs one.
-const SLICE: Duration = Duration::from_millis(20);
-
-/// Lets a node run a tenth of the time until told to stop, as if the processor were others'.
-fn starve(node: &Node, stop: &AtomicBool) {
-    while !stop.load(Ordering::Relaxed) {
-        node.freeze();
-        thread::sleep(9 * SLICE);
-        node.thaw();
-        thread::sleep(SLICE);
-    }
-}
-
-/// Ends the starving, also where a test fails in between.
-struct Relief<'a>(&'a AtomicBool);
-
-impl Drop for Relief<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
 #[test]
 fn unlike_nodes_share_a_job_and_wait_for_nobody() {
     let place = Place::new();
@@ -48,10 +21,7 @@ fn unlike_nodes_share_a_job_and_wait_for_nobody() {
 
     let rest = format!("profile = \"quorum=1\"\n[units]\ncount = {UNITS}");
     let job = place.job("walk", &module::walk(ROUNDS), &rest);
-    let enough = AtomicBool::new(false);
-    let job = thread::scope(|scope| {
-        let _relief = Relief(&enough);
-        scope.spawn(|| starve(&starved, &enough));
+    let job = starved.while_starved(|| {
         let job = first.submit(&job);
         first.wait_verified(&job, u64::from(UNITS) / 2);
         job

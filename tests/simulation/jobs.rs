@@ -1,6 +1,6 @@
 //! Several jobs at once: weights, deadlines, the donor's word, memory.
 use coordinator_free_scheduler::{
-    Config, Input, JobId, Manifest, Millis, Node, Output, Pace, SignedManifest,
+    Config, Input, JobId, Millis, Node, Output, Pace, SignedManifest,
 };
 use tests::{
     Scenario, World,
@@ -50,8 +50,8 @@ fn node_with(slots: usize, memory_mib: u32, wanted: &[u32]) -> (Node, Vec<JobId>
     let mut node = Node::new(Config { me, incarnation: 1, seed: 1, pace: Pace::default() });
     node.resume(NOW);
     let submit = |(salt, memory_mib): (usize, &u32)| {
-        let plain = truth::manifest(me, 100, 100, 1, salt as u64).open().expect("a manifest");
-        let mut manifest = Manifest { priority: 1, ..plain };
+        let signed = truth::manifest(me, 100, 100, 1, salt as u64);
+        let mut manifest = signed.open().expect("a manifest");
         manifest.work.limits.memory_mib = *memory_mib;
         let bytes = manifest.encode().expect("within its limits");
         node.submit(NOW, SignedManifest { bytes, signature: vec![0; 64] }).expect("room for it")

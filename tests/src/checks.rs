@@ -70,13 +70,13 @@ impl World {
     /// # Errors
     /// Where they did not.
     pub fn same_verdicts_everywhere(&self) -> Result<(), String> {
-        let submitters = self.jobs.iter().enumerate();
-        submitters.filter_map(|(peer, job)| Some((self.node(peer)?, job))).try_for_each(
-            |(first, job)| {
-                let mut nodes = self.honest_nodes();
-                nodes.try_for_each(|(peer, node)| self.same_verdicts(*job, first, peer, node))
-            },
-        )
+        for (submitter, job) in self.jobs.iter().enumerate() {
+            let Some(first) = self.node(submitter) else { continue };
+            for (peer, node) in self.honest_nodes() {
+                self.same_verdicts(*job, first, peer, node)?;
+            }
+        }
+        Ok(())
     }
 
     fn same_verdicts(
@@ -86,19 +86,13 @@ impl World {
         peer: usize,
         node: &Node,
     ) -> Result<(), String> {
-        let job = &job;
-        for lot in 0..self.scenario.units.div_ceil(self.scenario.lot_units) {
-            let begin = lot * self.scenario.lot_units;
-            let end = self.scenario.units.min(begin + self.scenario.lot_units);
-            let there = node.attends(*job, lot);
-            for unit in if there { begin..end } else { 0..0 } {
-                let verdict = |node: &Node| node.job(*job).map(|job| job.verdict(unit));
-                if verdict(first) != verdict(node) || verdict(node) == Some(Verdict::Open) {
-                    let (one, other) = (verdict(first), verdict(node));
-                    return Err(format!(
-                        "unit {unit} of {job:?} on 0 and {peer}: {one:?}, {other:?}"
-                    ));
-                }
+        let lots = 0..self.scenario.units.div_ceil(self.scenario.lot_units);
+        let there = lots.filter(|lot| node.attends(job, *lot));
+        for unit in there.flat_map(|lot| self.scenario.lot_range(lot)) {
+            let verdict = |node: &Node| node.job(job).map(|job| job.verdict(unit));
+            if verdict(first) != verdict(node) || verdict(node) == Some(Verdict::Open) {
+                let (one, other) = (verdict(first), verdict(node));
+                return Err(format!("unit {unit} of {job:?} on {peer}: {one:?}, {other:?}"));
             }
         }
         Ok(())

@@ -317,6 +317,12 @@ impl Scenario {
         (attacker.fraction.clamp(0.0, 1.0) * self.peers as f64).round() as usize
     }
 
+    /// The units of a lot.
+    pub fn lot_range(&self, lot: u32) -> std::ops::Range<u32> {
+        let first = lot * self.lot_units;
+        first..self.units.min(first + self.lot_units)
+    }
+
     /// The priority and the deadline of a job.
     pub fn urgency(&self, job: usize) -> (u8, u32) {
         let priority = self.priorities.get(job).copied().unwrap_or(1);

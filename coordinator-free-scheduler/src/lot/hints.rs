@@ -63,20 +63,25 @@ impl Hints {
         *count = if open { *count + 1 } else { count.saturating_sub(1) };
     }
 
-    /// A cost relative to the mean one, in percent; 100 where nothing is known.
+    /// What a unit of a class is taken to cost; an unknown one is a usual one.
+    fn cost(&self, class: usize) -> u64 {
+        if class == 0 { self.mean } else { cost_of(class) }
+    }
+
+    /// The same relative to the mean cost, in percent.
+    fn class_percent(&self, class: usize) -> u64 {
+        self.cost(class) * 100 / self.mean
+    }
+
+    /// What a unit costs relative to the mean one, in percent; 100 where nothing is known.
     pub fn percent(&self, at: usize) -> u64 {
-        match usize::from(self.class[at]) {
-            0 => 100,
-            class => (cost_of(class) * 100 / self.mean).max(1),
-        }
+        self.class_percent(usize::from(self.class[at])).max(1)
     }
 
     /// What is open, in mean units, percent.
     fn open_percent(&self) -> u64 {
-        let costs = self.open.iter().enumerate().map(|(class, count)| {
-            let cost = if class == 0 { self.mean } else { cost_of(class) };
-            cost * u64::from(*count)
-        });
+        let counts = self.open.iter().enumerate();
+        let costs = counts.map(|(class, count)| self.cost(class) * u64::from(*count));
         costs.sum::<u64>() * 100 / self.mean
     }
 
@@ -94,12 +99,9 @@ impl Hints {
     /// The classes among which a peer takes its pick: the dearest that cost at most `limit` percent
     /// of the mean and together have `choice` open units; if there are none so cheap, the cheapest.
     fn dearest(&self, limit: u64, choice: u32) -> Option<RangeInclusive<u8>> {
-        let percent = |class: usize| match class {
-            0 => 100,
-            class => cost_of(class) * 100 / self.mean,
-        };
         let open = || (0..CLASSES).filter(|class| self.open[*class] > 0);
-        let top = open().filter(|class| percent(*class) <= limit).max().or_else(|| open().min())?;
+        let fits = |class: &usize| self.class_percent(*class) <= limit;
+        let top = open().filter(fits).max().or_else(|| open().min())?;
         let mut found = 0;
         let mut bottom = top;
         for class in (0..=top).rev() {

@@ -10,6 +10,11 @@ use crate::{
 };
 use alloc::vec::Vec;
 
+/// How long a peer is taken to be there after it was last heard, milliseconds.
+const LATELY_MS: u64 = 600_000;
+/// Marks after which the median is taken again.
+const USUAL_EVERY: u32 = 64;
+
 /// An author's work as this node saw it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Worker {
@@ -146,8 +151,3 @@ impl Lot {
         (!shown.is_empty()).then(|| *shown.select_nth_unstable(middle).1)
     }
 }
-
-/// How long a peer is taken to be there after it was last heard, milliseconds.
-const LATELY_MS: u64 = 600_000;
-/// Marks after which the median is taken again.
-const USUAL_EVERY: u32 = 64;

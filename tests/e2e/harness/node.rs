@@ -8,11 +8,25 @@ use std::{
     fs::{self, File, OpenOptions},
     path::{Path, PathBuf},
     process::{Child, Stdio},
+    sync::atomic::{AtomicBool, Ordering},
     thread,
+    time::Duration,
 };
 
 /// Lines of a log that are shown when a test fails.
 const LOG_LINES: usize = 60;
+
+/// Of ten of these a starved node runs one.
+const SLICE: Duration = Duration::from_millis(20);
+
+/// Ends a node's starving, also where a test fails in between.
+struct Relief<'a>(&'a AtomicBool);
+
+impl Drop for Relief<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
 
 /// A node; its log goes on over restarts.
 pub struct Node {
@@ -167,6 +181,23 @@ impl Node {
 
     pub fn thaw(&self) {
         signal(self.pid(), "CONT");
+    }
+
+    /// Lets it run a tenth of the time while something is done, as if the processor were others'.
+    pub fn while_starved<T>(&self, work: impl FnOnce() -> T) -> T {
+        let enough = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let _relief = Relief(&enough);
+            scope.spawn(|| {
+                while !enough.load(Ordering::Relaxed) {
+                    self.freeze();
+                    thread::sleep(9 * SLICE);
+                    self.thaw();
+                    thread::sleep(SLICE);
+                }
+            });
+            work()
+        })
     }
 
     /// Asks it to end by SIGTERM; it must do so with exit code 0.

@@ -104,8 +104,11 @@ impl World {
     }
 
     fn fuel(&self, job: JobId, unit: UnitIndex) -> u64 {
-        let number = self.jobs.iter().position(|known| *known == job).unwrap_or_default();
-        self.scenario.fuel(number, unit)
+        self.scenario.fuel(self.number_of(job), unit)
+    }
+
+    fn number_of(&self, job: JobId) -> usize {
+        self.jobs.iter().position(|known| *known == job).unwrap_or_default()
     }
 
     // ---- outputs ---------------------------------------------------------------------------
@@ -234,15 +237,11 @@ impl World {
     /// A node joins a lot: its body looks for some who are there and calls them.
     fn attend(&mut self, peer: usize, job: JobId, lot: LotIndex) {
         if peer >= self.scenario.jobs && self.attended.insert((peer, job, lot)) {
-            let units =
-                self.scenario.lot_units.min(self.scenario.units - lot * self.scenario.lot_units);
-            self.count.units_heard += u64::from(units);
+            self.count.units_heard += self.scenario.lot_range(lot).len() as u64;
         }
         if self.scenario.cost.hints {
-            let number = self.jobs.iter().position(|known| *known == job).unwrap_or_default();
-            let begin = lot * self.scenario.lot_units;
-            let end = self.scenario.units.min(begin + self.scenario.lot_units);
-            let costs = self.scenario.hints(number, begin..end);
+            let units = self.scenario.lot_range(lot);
+            let costs = self.scenario.hints(self.number_of(job), units);
             self.feed(peer, Input::Hints { job, lot, costs });
         }
         let there = self.attending.entry((job, lot)).or_default();
@@ -363,7 +362,7 @@ impl World {
             self.node(peer).and_then(|node| node.status(*job)).is_some_and(|job| job.queued > 0)
         };
         if self.jobs.len() == self.scenario.jobs && self.jobs.iter().enumerate().all(open) {
-            let number = self.jobs.iter().position(|known| *known == job).unwrap_or_default();
+            let number = self.number_of(job);
             self.count.jobs[number].busy_us += took_us;
         }
     }
