@@ -263,7 +263,7 @@ impl Node {
         silent.into_iter().for_each(|peer| self.count_silence(now, id, peer, false));
         let Some(job) = self.jobs.get_mut(&id) else { return };
         let Some(lot) = job.lots.remove(&index) else { return };
-        lot.marks().for_each(|(peer, mark)| self.settled.add(peer, mark));
+        lot.records().for_each(|(peer, record)| self.settled.add_all(peer, record));
         job.retired.insert(index, Retired { tally: lot.tally(), fuel: lot.mean_fuel() });
         self.units_known -= job.manifest.lot_range(index).len() as u64;
         self.outboxes.remove(&(id, index));

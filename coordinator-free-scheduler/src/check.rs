@@ -2,7 +2,7 @@
 //!
 //! The state machine keeps sums and marks beside the facts they follow from, so that each input
 //! costs little. Here every one of them is derived again, slowly, and compared.
-use crate::{JobId, Mark, Node, PeerKey};
+use crate::{JobId, Node};
 use alloc::{format, string::String};
 
 impl Node {
@@ -31,7 +31,7 @@ impl Node {
         let mut counted = self.settled.clone();
         for (id, job) in &self.jobs {
             for lot in job.lots.values() {
-                lot.marks().for_each(|(peer, mark): (PeerKey, Mark)| counted.add(peer, mark));
+                lot.records().for_each(|(peer, record)| counted.add_all(peer, record));
                 for (_, authors) in lot.silence().overdue() {
                     let keys = authors.iter().map(|author| lot.board.key(*author));
                     keys.for_each(|peer| counted.silence(peer, true));

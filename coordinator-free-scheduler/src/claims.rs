@@ -7,6 +7,7 @@ use crate::{
     CLAIMS_MAX, Hash, Millis, NEAR_TIE_MS, PeerKey, Span, UnitIndex, board::unit::AuthorIndex,
 };
 use alloc::{
+    boxed::Box,
     collections::{BTreeMap, BTreeSet},
     vec::Vec,
 };
@@ -26,11 +27,15 @@ pub struct Claim {
     pub copy: bool,
 }
 
-/// All live claims of a lot.
+/// Live claims on one unit, in the order in which they were heard.
+#[derive(Clone, Debug, Default)]
+struct Taken(Vec<Claim>);
+
+/// All live claims of a lot. Few of its units are claimed at any time; the others take a pointer.
 #[derive(Clone, Debug)]
 pub struct Claims {
     first: UnitIndex,
-    units: Vec<Vec<Claim>>,
+    units: Vec<Option<Box<Taken>>>,
     claimed: usize,
     latest: BTreeMap<AuthorIndex, Vec<Span>>,
     leases: BTreeMap<Millis, Vec<Span>>,
@@ -40,11 +45,11 @@ impl Claims {
     /// No claims on the units of a lot.
     pub fn new(range: core::ops::Range<UnitIndex>) -> Claims {
         let first = range.start;
-        let units = range.map(|_| Vec::new()).collect();
+        let units = range.map(|_| None).collect();
         Claims { first, units, claimed: 0, latest: BTreeMap::new(), leases: BTreeMap::new() }
     }
 
-    fn at(&mut self, unit: UnitIndex) -> Option<&mut Vec<Claim>> {
+    fn at(&mut self, unit: UnitIndex) -> Option<&mut Option<Box<Taken>>> {
         self.units.get_mut(unit.checked_sub(self.first)? as usize)
     }
 
@@ -75,7 +80,8 @@ impl Claims {
 
     /// Adds a claim on one unit; answers whether there was room.
     fn add(&mut self, unit: UnitIndex, claim: Claim) -> bool {
-        let Some(claims) = self.at(unit) else { return false };
+        let Some(taken) = self.at(unit) else { return false };
+        let Taken(claims) = &mut **taken.get_or_insert_default();
         let known = claims.iter().any(|known| known.author == claim.author);
         if known || claims.len() >= CLAIMS_MAX {
             return false;
@@ -93,12 +99,13 @@ impl Claims {
 
     /// Keeps some claims on a unit; answers whether any went.
     fn retain(&mut self, unit: UnitIndex, keep: impl Fn(&Claim) -> bool) -> bool {
-        let Some(claims) = self.at(unit) else { return false };
+        let Some(taken) = self.at(unit) else { return false };
+        let Some(Taken(claims)) = taken.as_deref_mut() else { return false };
         let before = claims.len();
         claims.retain(keep);
         let gone = claims.len() < before;
-        if gone && claims.is_empty() {
-            *claims = Vec::new();
+        if claims.is_empty() {
+            *taken = None;
             self.claimed -= 1;
         }
         gone
@@ -122,7 +129,15 @@ impl Claims {
     /// Live claims on a unit.
     pub fn on(&self, unit: UnitIndex) -> &[Claim] {
         let at = unit.checked_sub(self.first).map(|at| at as usize);
-        at.and_then(|at| self.units.get(at)).map(Vec::as_slice).unwrap_or_default()
+        let taken = at.and_then(|at| self.units.get(at)?.as_deref());
+        taken.map(|Taken(claims)| claims.as_slice()).unwrap_or_default()
+    }
+
+    /// About how many bytes it takes.
+    pub fn bytes(&self) -> usize {
+        let of = |taken: &Taken| size_of::<Taken>() + size_of_val(&taken.0[..]);
+        size_of_val(&self.units[..])
+            + self.units.iter().flatten().map(|taken| of(taken)).sum::<usize>()
     }
 
     /// How many units are claimed by anybody.

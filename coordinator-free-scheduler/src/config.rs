@@ -108,6 +108,9 @@ pub const YIELD_MS: u64 = 1_500;
 pub const CLAIMS_MAX: usize = 32;
 /// The longest lease, milliseconds: whoever announces next to no speed holds nothing for days.
 pub const LEASE_MS_MAX: u64 = 4 * 3_600 * 1_000;
+/// A unit that has been decided this long is put away: copies that were under way have come by then,
+/// milliseconds.
+pub const ARCHIVE_MS: u64 = 30_000;
 /// Undone units that an idle node looks at before it copies one.
 pub const RESCUE_SAMPLE: usize = 16;
 /// Claims on a unit beyond the wanted ones, above which nobody copies it once more.
@@ -122,7 +125,7 @@ pub const FIRST_TIMES: u64 = 8;
 /// only when a unit is verified, so what is seen lags behind what is there …
 pub const SPEED_TRUST: u64 = 2;
 /// … which is known after so many verified units.
-pub const RELEASED_KNOWN: u32 = 3;
+pub const RELEASED_KNOWN: u64 = 3;
 /// Units that any author may hold claimed in a lot …
 pub const UNRELEASED_MIN: usize = 32;
 /// … or so many for each verified one …

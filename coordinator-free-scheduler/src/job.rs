@@ -5,7 +5,8 @@ use crate::{
     attend::{Heard, Retired},
     lot::{Lot, Tally},
 };
-use alloc::{boxed::Box, collections::BTreeMap};
+use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
+use core::ops::Range;
 
 /// A job.
 #[derive(Clone, Debug)]
@@ -215,7 +216,22 @@ impl Job {
 
     /// What a unit has come to.
     pub fn verdict(&self, unit: UnitIndex) -> Verdict {
-        let lot = self.lots.get(&self.manifest.lot_of(unit));
-        lot.map(|lot| lot.board.verdict(unit)).unwrap_or_default()
+        self.verdicts(unit..unit + 1).pop().unwrap_or_default()
+    }
+
+    /// What units of the job have come to; to ask for many at once costs little more than for one.
+    pub fn verdicts(&self, units: Range<UnitIndex>) -> Vec<Verdict> {
+        let mut verdicts = Vec::with_capacity(units.len());
+        let mut next = units.start;
+        while next < units.end {
+            let index = self.manifest.lot_of(next);
+            let end = self.manifest.lot_range(index).end.min(units.end).max(next + 1);
+            match self.lots.get(&index) {
+                Some(lot) => verdicts.extend(lot.board.verdicts(next..end)),
+                None => verdicts.extend((next..end).map(|_| Verdict::default())),
+            }
+            next = end;
+        }
+        verdicts
     }
 }

@@ -450,6 +450,8 @@ impl Node {
                 Timer::Sync => {
                     self.sync_round(now);
                     self.look_at_deadlines(now);
+                    let lots = self.jobs.values_mut().flat_map(|job| job.lots.values_mut());
+                    lots.for_each(|lot| lot.put_away(now));
                     let pause = self.config.pace.sync_ms;
                     let jitter = self.rng.below(pause / 2 + 1);
                     let next = now.plus((pause * 3 / 4 + jitter).max(1));

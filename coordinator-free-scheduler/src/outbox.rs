@@ -104,6 +104,11 @@ impl Outbox {
         }
     }
 
+    /// Whether an answer to a unit waits in it to be opened.
+    pub fn holds(&self, unit: UnitIndex) -> bool {
+        self.openings.contains_key(&unit)
+    }
+
     /// Takes the answers that are to be opened by now.
     pub fn take_ready(&mut self, now: Millis) -> Vec<(UnitIndex, Answer, Nonce)> {
         let ready = self.openings.extract_if(.., |_, ready| ready.due <= now);

@@ -19,6 +19,28 @@ pub struct Record {
 }
 
 impl Record {
+    /// Counts a mark.
+    pub(crate) fn add(&mut self, mark: Mark) {
+        match mark {
+            Mark::Right(fuel) => {
+                self.agreed += 1;
+                self.credit_fuel = self.credit_fuel.saturating_add(fuel);
+            }
+            Mark::Wrong => self.wrong += 1,
+        }
+    }
+
+    /// Takes a mark back.
+    pub(crate) fn withdraw(&mut self, mark: Mark) {
+        match mark {
+            Mark::Right(fuel) => {
+                self.agreed = self.agreed.saturating_sub(1);
+                self.credit_fuel = self.credit_fuel.saturating_sub(fuel);
+            }
+            Mark::Wrong => self.wrong = self.wrong.saturating_sub(1),
+        }
+    }
+
     /// Whether this node does not count on the peer any more.
     pub fn barred(&self) -> bool {
         self.wrong >= WRONG_MAX && self.wrong * WRONG_SHARE >= self.agreed
@@ -50,26 +72,21 @@ impl Ledger {
 
     /// Counts a mark.
     pub fn add(&mut self, peer: PeerKey, mark: Mark) {
-        let record = self.records.entry(peer).or_default();
-        match mark {
-            Mark::Right(fuel) => {
-                record.agreed += 1;
-                record.credit_fuel = record.credit_fuel.saturating_add(fuel);
-            }
-            Mark::Wrong => record.wrong += 1,
-        }
+        self.records.entry(peer).or_default().add(mark);
     }
 
     /// Takes a mark back.
     pub fn withdraw(&mut self, peer: PeerKey, mark: Mark) {
+        self.records.entry(peer).or_default().withdraw(mark);
+    }
+
+    /// Counts all that another record says.
+    pub fn add_all(&mut self, peer: PeerKey, other: Record) {
         let record = self.records.entry(peer).or_default();
-        match mark {
-            Mark::Right(fuel) => {
-                record.agreed = record.agreed.saturating_sub(1);
-                record.credit_fuel = record.credit_fuel.saturating_sub(fuel);
-            }
-            Mark::Wrong => record.wrong = record.wrong.saturating_sub(1),
-        }
+        record.agreed += other.agreed;
+        record.wrong += other.wrong;
+        record.silent += other.silent;
+        record.credit_fuel = record.credit_fuel.saturating_add(other.credit_fuel);
     }
 
     /// An opening became overdue, or came after all.

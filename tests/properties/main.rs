@@ -42,7 +42,7 @@ fn hear(node: &mut Node, signed: &SignedBatch) {
 /// What a node has come to think: every verdict, and its opinion of every author.
 fn opinion(node: &Node, job: JobId) -> (Vec<Verdict>, Vec<String>) {
     let known = node.job(job).expect("known");
-    let verdicts = (0..UNITS).map(|unit| known.verdict(unit)).collect();
+    let verdicts = known.verdicts(0..UNITS);
     let records = (0..AUTHORS).map(|author| node.ledger().record(truth::key(author)));
     (verdicts, records.map(|record| format!("{record:?}")).collect())
 }

@@ -87,11 +87,14 @@ impl World {
         node: &Node,
     ) -> Result<(), String> {
         let lots = 0..self.scenario.units.div_ceil(self.scenario.lot_units);
-        let there = lots.filter(|lot| node.attends(job, *lot));
-        for unit in there.flat_map(|lot| self.scenario.lot_range(lot)) {
-            let verdict = |node: &Node| node.job(job).map(|job| job.verdict(unit));
-            if verdict(first) != verdict(node) || verdict(node) == Some(Verdict::Open) {
-                let (one, other) = (verdict(first), verdict(node));
+        for lot in lots.filter(|lot| node.attends(job, *lot)) {
+            let units = self.scenario.lot_range(lot);
+            let verdicts = |node: &Node| node.job(job).map(|job| job.verdicts(units.clone()));
+            let both =
+                verdicts(first).into_iter().flatten().zip(verdicts(node).into_iter().flatten());
+            let mut compared = units.clone().zip(both);
+            let off = compared.find(|(_, (one, other))| one != other || *other == Verdict::Open);
+            if let Some((unit, (one, other))) = off {
                 return Err(format!("unit {unit} of {job:?} on {peer}: {one:?}, {other:?}"));
             }
         }

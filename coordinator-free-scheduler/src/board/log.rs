@@ -13,33 +13,35 @@ const SIGNED_BYTES: usize = 64 + 32 + 48;
 #[derive(Clone, Debug, Default)]
 pub struct Log {
     batches: Vec<SignedBatch>,
-    waiting: BTreeMap<u32, Waiting>,
+    waiting: BTreeMap<u32, Received>,
 }
 
-/// A batch that came before one it follows.
+/// A batch as it came, and opened.
 #[derive(Clone, Debug)]
-struct Waiting {
-    signed: SignedBatch,
-    batch: Arc<Batch>,
+pub struct Received {
+    /// As signed.
+    pub signed: SignedBatch,
+    /// What it says.
+    pub batch: Arc<Batch>,
 }
 
 /// What an author's log came to.
 #[derive(Clone, Debug)]
 pub enum Author {
-    /// One log an incarnation.
-    Honest(BTreeMap<u64, Log>),
+    /// One log an incarnation, sorted; nearly always one.
+    Honest(Vec<(u64, Log)>),
     /// Two logs; these two batches prove it.
     Forked(Box<[SignedBatch; 2]>),
 }
 
-/// What adding a batch did.
+/// What is to be done with a batch.
 #[derive(Debug)]
 pub enum Added {
-    /// These follow on, in order.
-    Next(Vec<(SignedBatch, Arc<Batch>)>),
+    /// It follows on: to be applied, then [appended](Author::append).
+    Next(Received),
     /// Known already, or kept until the one before it comes.
     Nothing,
-    /// These prove a fork.
+    /// These prove a fork; the author is as it was.
     Fork([SignedBatch; 2]),
 }
 
@@ -57,23 +59,29 @@ impl Author {
         if sequence as usize >= LIMITS.batches {
             return Err(Fault::OverLimit("batches of an author"));
         }
-        if !logs.contains_key(&incarnation) && logs.len() >= LIMITS.incarnations {
+        if of(logs, incarnation).is_none() && logs.len() >= LIMITS.incarnations {
             return Err(Fault::OverLimit("incarnations of an author"));
         }
-        let log = logs.entry(incarnation).or_default();
+        let log = of_mut(logs, incarnation);
         if log.at(sequence).is_some_and(|known| known.hash() == signed.hash()) {
             return Ok(Added::Nothing);
         }
         if let Some(rival) = log.rival(sequence, signed.hash(), batch.previous) {
-            let proof = [rival.clone(), signed];
-            *self = Author::Forked(Box::new(proof.clone()));
-            return Ok(Added::Fork(proof));
+            return Ok(Added::Fork([rival.clone(), signed]));
         }
-        match sequence > log.next() {
-            true => log.wait(Waiting { signed, batch }),
-            false => return Ok(Added::Next(log.push(Waiting { signed, batch }))),
+        if sequence == log.next() {
+            return Ok(Added::Next(Received { signed, batch }));
         }
+        log.wait(Received { signed, batch });
         Ok(Added::Nothing)
+    }
+
+    /// Appends the batch that follows on; answers the one that waited for it, if any.
+    pub fn append(&mut self, next: Received) -> Option<Received> {
+        let Author::Honest(logs) = self else { return None };
+        let log = of_mut(logs, next.batch.place.incarnation);
+        log.batches.push(next.signed);
+        log.waiting.remove(&log.next())
     }
 
     /// About how many bytes its batches take.
@@ -81,7 +89,7 @@ impl Author {
         let signed = |batch: &SignedBatch| batch.bytes().len() + SIGNED_BYTES;
         match self {
             Author::Honest(logs) => {
-                let batches = logs.values().flat_map(|log| &log.batches);
+                let batches = logs.iter().flat_map(|(_, log)| &log.batches);
                 batches.map(signed).sum()
             }
             Author::Forked(proof) => proof.iter().map(signed).sum(),
@@ -89,11 +97,28 @@ impl Author {
     }
 
     /// Adds a batch of this node's own, whose statements were merged when it was made.
-    pub fn add_own(&mut self, signed: SignedBatch, place: Place) {
+    pub fn append_own(&mut self, signed: SignedBatch, place: Place) {
         if let Author::Honest(logs) = self {
-            logs.entry(place.incarnation).or_default().batches.push(signed);
+            of_mut(logs, place.incarnation).batches.push(signed);
         }
     }
+}
+
+/// The log of an incarnation.
+pub fn of(logs: &[(u64, Log)], incarnation: u64) -> Option<&Log> {
+    let at = logs.binary_search_by_key(&incarnation, |(known, _)| *known).ok()?;
+    Some(&logs[at].1)
+}
+
+/// The same, begun if need be.
+fn of_mut(logs: &mut Vec<(u64, Log)>, incarnation: u64) -> &mut Log {
+    let at = logs.binary_search_by_key(&incarnation, |(known, _)| *known);
+    let at = at.unwrap_or_else(|at| {
+        logs.reserve_exact(1);
+        logs.insert(at, (incarnation, Log::default()));
+        at
+    });
+    &mut logs[at].1
 }
 
 impl Log {
@@ -147,22 +172,10 @@ impl Log {
 
     /// Keeps a batch for later. When there is no room the farthest one goes, which comes again by
     /// anti-entropy; never the new one, so that the two of a proof meet here.
-    fn wait(&mut self, new: Waiting) {
+    fn wait(&mut self, new: Received) {
         if self.waiting.len() >= LIMITS.waiting {
             self.waiting.pop_last();
         }
         self.waiting.insert(new.batch.place.sequence, new);
-    }
-
-    /// Appends a batch and whatever waited for it.
-    fn push(&mut self, new: Waiting) -> Vec<(SignedBatch, Arc<Batch>)> {
-        let mut next = Vec::new();
-        let mut in_line = Some(new);
-        while let Some(kept) = in_line {
-            self.batches.push(kept.signed.clone());
-            next.push((kept.signed, kept.batch));
-            in_line = self.waiting.remove(&self.next());
-        }
-        next
     }
 }

@@ -3,17 +3,18 @@
 //! Two boards that were given the same batches, in any order and any number of times, are equal in
 //! [`digest`](Board::digest) and in every decision. What a node did with its own time (claims, work
 //! in hand, marks of silence) is not here.
+mod archive;
 pub mod log;
 pub mod unit;
 
 use crate::{
-    CITES_MAX, ClaimedUnits, Decision, Fault, Hash, JobId, LIMITS, LotIndex, Opening, PeerKey,
-    Place, Profile, SignedBatch, Span, Statement, UnitIndex, Verdict, statement::Batch,
-    verify::quorum,
+    ClaimedUnits, Decision, Fault, Hash, JobId, LIMITS, LotIndex, PeerKey, Place, Profile,
+    SignedBatch, Span, Statement, UnitIndex, Verdict, statement::Batch, verify::quorum,
 };
-use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeMap, sync::Arc, vec::Vec};
+use archive::Slot;
 use log::{Added, Author, Log};
-use unit::{AuthorIndex, Opened, Standing, Unit, UnitName};
+use unit::{AuthorIndex, Heard, Said, Standing, Unit, UnitName};
 
 /// One lot of one job.
 #[derive(Clone, Debug)]
@@ -23,7 +24,7 @@ pub struct Board {
     lot: LotIndex,
     profile: Profile,
     first: UnitIndex,
-    units: Vec<Unit>,
+    units: Vec<Slot>,
     authors: Vec<(PeerKey, Author)>,
     by_key: BTreeMap<PeerKey, AuthorIndex>,
     cancelled: bool,
@@ -60,7 +61,7 @@ impl Board {
             lot,
             profile,
             first: range.start,
-            units: range.map(|_| Unit::default()).collect(),
+            units: range.map(|_| Slot::Blank).collect(),
             authors: Vec::new(),
             by_key: BTreeMap::new(),
             cancelled: false,
@@ -73,9 +74,14 @@ impl Board {
         self.first..self.first + self.units.len() as u32
     }
 
-    /// What is known of a unit, if the lot has it.
+    /// What is known of a unit; none of one that is put away, or that the lot does not have.
     pub fn unit(&self, unit: UnitIndex) -> Option<&Unit> {
-        self.units.get(unit.checked_sub(self.first)? as usize)
+        self.units.get(unit.checked_sub(self.first)? as usize)?.known()
+    }
+
+    /// The same to join something in, for which nothing is put away.
+    fn unit_mut(&mut self, unit: UnitIndex) -> Option<&mut Unit> {
+        self.units.get_mut(unit.checked_sub(self.first)? as usize)?.known_mut()
     }
 
     /// By which rule its units are decided.
@@ -110,7 +116,7 @@ impl Board {
             return Err(Fault::OverLimit("authors of a gossip lot"));
         }
         let index = self.authors.len() as AuthorIndex;
-        self.authors.push((key, Author::Honest(BTreeMap::new())));
+        self.authors.push((key, Author::Honest(Vec::new())));
         self.by_key.insert(key, index);
         Ok(index)
     }
@@ -134,16 +140,21 @@ impl Board {
         let mut merged = Merged::default();
         match self.authors[author as usize].1.add(signed, batch)? {
             Added::Nothing => return Ok(merged),
-            Added::Next(batches) => {
-                for (signed, batch) in batches {
-                    self.apply(author, &batch.statements, &mut merged);
-                    merged.logged.push(signed);
+            Added::Next(first) => {
+                let mut in_line = Some(first);
+                while let Some(next) = in_line {
+                    // Not in the log yet: what is put away must come back as it was before.
+                    self.apply(author, &next.batch.statements, &mut merged);
+                    merged.logged.push(next.signed.clone());
+                    in_line = self.authors[author as usize].1.append(next);
                 }
             }
             Added::Fork(proof) => {
+                merged.touched = self.units_of(author);
+                self.restore(merged.touched.iter().copied());
+                self.authors[author as usize].1 = Author::Forked(Box::new(proof.clone()));
                 merged.logged.extend(proof);
                 merged.faults.push(Fault::ForkedLog(self.key(author)));
-                merged.touched = self.units_of(author);
             }
         }
         self.digest = None;
@@ -161,37 +172,26 @@ impl Board {
 
     /// Adds a batch of this node's own to its log, now that it is signed.
     pub fn log_own(&mut self, author: AuthorIndex, place: Place, signed: SignedBatch) {
-        self.authors[author as usize].1.add_own(signed, place);
+        self.authors[author as usize].1.append_own(signed, place);
         self.digest = None;
     }
 
     fn units_of(&self, author: AuthorIndex) -> Vec<UnitIndex> {
-        let said = self.units.iter().enumerate().filter(|(_, unit)| unit.tried_by(author));
+        let said = self.units.iter().enumerate().filter(|(_, slot)| slot.tried_by(author));
         said.map(|(at, _)| self.first + at as u32).collect()
     }
 
     fn apply(&mut self, author: AuthorIndex, statements: &[Statement], merged: &mut Merged) {
+        self.restore(statements.iter().flat_map(Said::of).map(|(unit, _)| unit));
         for statement in statements {
             match statement {
                 Statement::Claim(claimed) => match self.claimable(claimed) {
                     Ok(()) => merged.claim = Some((author, claimed.clone())),
                     Err(fault) => merged.faults.push(fault),
                 },
-                Statement::Commits(commits) => {
-                    for commit in commits {
-                        self.say(author, commit.unit, merged, |unit, name| {
-                            unit.commit(name, author, commit.hash)
-                        });
-                    }
-                }
-                Statement::Openings(openings) => {
-                    for opening in openings {
-                        self.apply_opening(author, opening, merged);
-                    }
-                }
-                Statement::Voids(voids) => {
-                    for (unit, void) in voids {
-                        self.say(author, *unit, merged, |unit, _| unit.void(author, *void));
+                Statement::Commits(_) | Statement::Openings(_) | Statement::Voids(_) => {
+                    for (unit, said) in Said::of(statement) {
+                        self.say(author, unit, said, merged);
                     }
                 }
                 Statement::Cancel if self.key(author) == self.owner => self.cancelled = true,
@@ -200,38 +200,16 @@ impl Board {
         }
     }
 
-    fn apply_opening(&mut self, author: AuthorIndex, opening: &Opening, merged: &mut Merged) {
-        if opening.cites.len() > CITES_MAX {
-            merged.faults.push(Fault::TooManyCites);
-            return;
-        }
-        let unit = opening.unit;
-        let opened = Opened { answer: opening.answer.clone(), nonce: opening.nonce };
-        self.say(author, unit, merged, |unit, name| {
-            unit.open(name, author, opened, &opening.cites)
-        });
-        let voucher = self.unit(unit).and_then(|unit| unit.voucher(author));
-        if voucher.is_some_and(|voucher| voucher.fits == Some(false)) {
-            merged.faults.push(Fault::FalseOpening);
-        }
-    }
-
-    fn say(
-        &mut self,
-        author: AuthorIndex,
-        unit: UnitIndex,
-        merged: &mut Merged,
-        join: impl FnOnce(&mut Unit, UnitName) -> bool,
-    ) {
+    fn say(&mut self, author: AuthorIndex, unit: UnitIndex, said: Said, merged: &mut Merged) {
         let name = UnitName { job: self.job, unit, author: self.key(author) };
-        let at = unit.checked_sub(self.first).map(|at| at as usize);
-        match at.and_then(|at| self.units.get_mut(at)) {
-            None => merged.faults.push(Fault::NoSuchUnit),
-            Some(known) => {
-                if join(known, name) {
-                    merged.touched.push(unit);
-                }
-            }
+        let Some(known) = self.unit_mut(unit) else {
+            merged.faults.push(Fault::NoSuchUnit);
+            return;
+        };
+        let Heard { news, fault } = known.hear(name, author, said);
+        merged.faults.extend(fault);
+        if news {
+            merged.touched.push(unit);
         }
     }
 
@@ -256,20 +234,33 @@ impl Board {
         merged.touched.sort_unstable();
         merged.touched.dedup();
         for unit in &merged.touched {
-            let at = (unit - self.first) as usize;
-            let counts = |author| self.honest(author);
-            let decision = quorum::decide(&self.units[at], self.profile, counts);
-            let standing = self.units[at].stand(decision, counts);
-            let before = core::mem::replace(&mut self.units[at].standing, standing);
-            if before != self.units[at].standing {
+            let Some(standing) = self.unit(*unit).map(|known| self.stand(known)) else { continue };
+            let Some(known) = self.unit_mut(*unit) else { continue };
+            let before = core::mem::replace(&mut known.standing, standing);
+            if before != known.standing {
                 merged.changed.push((*unit, before));
             }
         }
     }
 
-    /// What a unit has come to, in terms that mean the same on every node.
-    pub fn verdict(&self, unit: UnitIndex) -> Verdict {
-        let Some(known) = self.unit(unit) else { return Verdict::Open };
+    /// What follows from all that is known of a unit.
+    pub(crate) fn stand(&self, known: &Unit) -> Standing {
+        let counts = |author| self.honest(author);
+        known.stand(quorum::decide(known, self.profile, counts), counts)
+    }
+
+    /// What units have come to, in terms that mean the same on every node; those that the lot does
+    /// not have are open. To ask for many at once costs little more than for one.
+    pub fn verdicts(&self, units: core::ops::Range<UnitIndex>) -> Vec<Verdict> {
+        let archived = self.recall(units.clone());
+        let verdict = |unit: UnitIndex| {
+            let known = archived.get(&unit).or_else(|| self.unit(unit));
+            known.map(|known| self.verdict_of(known)).unwrap_or_default()
+        };
+        units.map(verdict).collect()
+    }
+
+    fn verdict_of(&self, known: &Unit) -> Verdict {
         match (&known.standing.decision, known.agreed(&known.standing.decision)) {
             (Decision::Failed(reason), _) => Verdict::Failed(*reason),
             (Decision::Verified(authors), Some(answer)) => {
@@ -319,7 +310,7 @@ impl Board {
     /// One log, if there is such a thing.
     pub fn log(&self, author: PeerKey, incarnation: u64) -> Option<&Log> {
         match &self.authors[*self.by_key.get(&author)? as usize].1 {
-            Author::Honest(logs) => logs.get(&incarnation),
+            Author::Honest(logs) => log::of(logs, incarnation),
             Author::Forked(_) => None,
         }
     }

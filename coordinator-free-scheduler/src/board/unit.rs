@@ -3,7 +3,10 @@
 //! Each part only ever grows towards a top ([`Once::Many`]), so merging is commutative, associative
 //! and idempotent by construction. An author who says two different things about a unit has said
 //! nothing: it harms itself alone.
-use crate::{Answer, CITES_MAX, Hash, JobId, Nonce, PeerKey, UnitIndex, Void, commitment};
+use crate::{
+    Answer, CITES_MAX, Fault, Hash, JobId, Nonce, Opening, PeerKey, Statement, UnitIndex, Void,
+    commitment,
+};
 use alloc::vec::Vec;
 
 /// The place of an author in its lot's list; local to the node.
@@ -184,7 +187,7 @@ pub enum Mark {
 pub struct Standing {
     /// By the job's profile.
     pub decision: Decision,
-    /// One an author at most.
+    /// One an author at most, sorted.
     pub marks: Vec<(AuthorIndex, Mark)>,
     /// Authors who committed.
     pub executions: u32,
@@ -204,6 +207,13 @@ pub struct Unit {
 }
 
 impl Unit {
+    /// One of which nobody has said anything.
+    pub(super) const fn blank() -> Unit {
+        let decision = Decision::Open;
+        let standing = Standing { decision, marks: Vec::new(), executions: 0, success: false };
+        Unit { vouchers: Vec::new(), voids: Vec::new(), standing }
+    }
+
     /// What an author said, if anything.
     pub fn voucher(&self, author: AuthorIndex) -> Option<&Voucher> {
         self.vouchers.iter().find(|voucher| voucher.author == author)
@@ -220,8 +230,24 @@ impl Unit {
         &mut self.vouchers[at]
     }
 
-    /// Joins in a commit; answers whether that changed anything.
-    pub fn commit(&mut self, name: UnitName, author: AuthorIndex, hash: Hash) -> bool {
+    /// Joins in what an author said of it.
+    pub fn hear(&mut self, name: UnitName, author: AuthorIndex, said: Said) -> Heard {
+        match said {
+            Said::Commit(hash) => Heard::news(self.commit(name, author, hash)),
+            Said::Void(void) => Heard::news(self.void(author, void)),
+            Said::Opening(opening) if opening.cites.len() > CITES_MAX => {
+                Heard { news: false, fault: Some(Fault::TooManyCites) }
+            }
+            Said::Opening(opening) => {
+                let news = self.open(name, author, opening);
+                let voucher = self.voucher(author);
+                let lies = voucher.is_some_and(|voucher| voucher.fits == Some(false));
+                Heard { news, fault: lies.then_some(Fault::FalseOpening) }
+            }
+        }
+    }
+
+    fn commit(&mut self, name: UnitName, author: AuthorIndex, hash: Hash) -> bool {
         let voucher = self.voucher_mut(author);
         let news = voucher.commit.join(hash);
         if news {
@@ -230,27 +256,20 @@ impl Unit {
         news
     }
 
-    /// Joins in an opening; the union of its author's citations must stay within the limit.
-    /// Answers whether that changed anything.
-    pub fn open(
-        &mut self,
-        name: UnitName,
-        author: AuthorIndex,
-        opened: Opened,
-        cites: &[Hash],
-    ) -> bool {
+    /// The union of its author's citations must stay within the limit.
+    fn open(&mut self, name: UnitName, author: AuthorIndex, opening: &Opening) -> bool {
         let voucher = self.voucher_mut(author);
+        let opened = Opened { answer: opening.answer.clone(), nonce: opening.nonce };
         let said = voucher.opening.join(opened);
-        let news = voucher.cite(cites) | said;
+        let news = voucher.cite(&opening.cites) | said;
         if said || voucher.opening == Once::Many {
             voucher.weigh(name.job, name.unit, name.author);
         }
         news
     }
 
-    /// Joins in that a host could not run it. The least reason holds if it says several. Answers
-    /// whether that changed anything.
-    pub fn void(&mut self, author: AuthorIndex, void: Void) -> bool {
+    /// The least reason holds if it says several.
+    fn void(&mut self, author: AuthorIndex, void: Void) -> bool {
         match self.voids.iter_mut().find(|(who, _)| *who == author) {
             Some((_, known)) if *known <= void => return false,
             Some((_, known)) => *known = void,
@@ -283,6 +302,7 @@ impl Unit {
             Some((voucher.author, mark))
         };
         let mut marks: Vec<(AuthorIndex, Mark)> = counted().filter_map(mark).collect();
+        marks.sort_unstable();
         marks.shrink_to_fit();
         let executions = counted().filter(|voucher| !voucher.commit.is_nothing()).count() as u32;
         let success = agreed.is_some_and(|answer| answer.outcome.is_success());
@@ -306,6 +326,46 @@ impl Unit {
     /// Whether this author had its try.
     pub fn tried_by(&self, author: AuthorIndex) -> bool {
         self.voucher(author).is_some() || self.voids.iter().any(|(who, _)| *who == author)
+    }
+}
+
+/// What an author said of one unit.
+#[derive(Clone, Copy)]
+pub enum Said<'a> {
+    /// The hash of its answer.
+    Commit(Hash),
+    /// Its answer.
+    Opening(&'a Opening),
+    /// That its host could not run it.
+    Void(Void),
+}
+
+impl<'a> Said<'a> {
+    /// What a statement says of units.
+    pub fn of(statement: &'a Statement) -> impl Iterator<Item = (UnitIndex, Said<'a>)> {
+        let (commits, openings, voids) = match statement {
+            Statement::Commits(commits) => (commits.as_slice(), [].as_slice(), [].as_slice()),
+            Statement::Openings(openings) => ([].as_slice(), openings.as_slice(), [].as_slice()),
+            Statement::Voids(voids) => ([].as_slice(), [].as_slice(), voids.as_slice()),
+            Statement::Claim(_) | Statement::Cancel => Default::default(),
+        };
+        let commits = commits.iter().map(|commit| (commit.unit, Said::Commit(commit.hash)));
+        let openings = openings.iter().map(|opening| (opening.unit, Said::Opening(opening)));
+        commits.chain(openings).chain(voids.iter().map(|(unit, void)| (*unit, Said::Void(*void))))
+    }
+}
+
+/// What hearing it came to.
+pub struct Heard {
+    /// Whether it was new.
+    pub news: bool,
+    /// What was wrong with it.
+    pub fault: Option<Fault>,
+}
+
+impl Heard {
+    fn news(news: bool) -> Heard {
+        Heard { news, fault: None }
     }
 }
 

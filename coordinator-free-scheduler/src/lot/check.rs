@@ -1,11 +1,16 @@
 //! The invariants of a lot, see [`crate::Node::check`].
-use super::{Lot, Tally};
+use super::{Lot, MeanFuel, Tally};
 use crate::{
-    BLOCK_UNITS, Mark, PeerKey,
-    board::unit::{Standing, Unit},
-    verify::quorum,
+    BLOCK_UNITS, PeerKey,
+    board::unit::{AuthorIndex, Standing},
+    reputation::Record,
 };
-use alloc::{collections::BTreeSet, format, string::String, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    format,
+    string::String,
+    vec::Vec,
+};
 
 impl Lot {
     /// Checks this lot.
@@ -20,18 +25,13 @@ impl Lot {
 
     /// About how many bytes this lot takes: its logs, its units and the claims on them.
     pub(crate) fn state_bytes(&self) -> usize {
-        let units = self.board.range().filter_map(|unit| self.board.unit(unit));
-        let claims = self.board.range().map(|unit| size_of_val(self.claims.on(unit)));
-        let logs = self.board.logs().map(|(_, author)| author.bytes());
-        logs.sum::<usize>() + units.map(Unit::bytes).sum::<usize>() + claims.sum::<usize>()
+        let logs: usize = self.board.logs().map(|(_, author)| author.bytes()).sum();
+        logs + self.board.unit_bytes() + self.claims.bytes() + self.open.len()
     }
 
-    /// The marks that this lot's units put on peers.
-    pub(crate) fn marks(&self) -> impl Iterator<Item = (PeerKey, Mark)> {
-        let units = self.board.range().filter_map(|unit| self.board.unit(unit));
-        units.flat_map(|known| {
-            known.standing.marks.iter().map(|(author, mark)| (self.board.key(*author), *mark))
-        })
+    /// What this lot's units say of peers.
+    pub(crate) fn records(&self) -> impl Iterator<Item = (PeerKey, Record)> {
+        self.workers.iter().map(|(author, worker)| (self.board.key(*author), worker.record))
     }
 
     /// Whether this lot does not count on a peer.
@@ -39,25 +39,42 @@ impl Lot {
         self.barred.contains(&peer)
     }
 
-    /// Every unit stands as what is known of it says, and the tally is their sum.
+    /// Every unit stands as what is known of it says; the tally, the mean fuel and what is said of
+    /// authors are their sums.
     fn check_decisions(&self) -> Result<(), String> {
-        let mut tally = Tally::default();
+        let archived = self.board.recall(self.board.range());
+        let (mut tally, mut fuel) = (Tally::default(), MeanFuel::default());
+        let mut records: BTreeMap<AuthorIndex, Record> = BTreeMap::new();
         for unit in self.board.range() {
-            let Some(known) = self.board.unit(unit) else { continue };
-            let counts = |author| self.board.honest(author);
-            let decision = quorum::decide(known, self.board.profile(), counts);
-            if known.stand(decision, counts) != known.standing {
+            let Some(known) = archived.get(&unit).or_else(|| self.board.unit(unit)) else {
+                return Err(format!("unit {unit} is neither here nor put away"));
+            };
+            if self.board.stand(known) != known.standing {
                 return Err(format!("unit {unit} stands as {:?}", known.standing));
             }
             tally.count(&Standing::default(), &known.standing);
+            for (author, mark) in &known.standing.marks {
+                fuel.add(*mark);
+                records.entry(*author).or_default().add(*mark);
+            }
             let authors: BTreeSet<_> = known.vouchers.iter().map(|v| v.author).collect();
             if authors.len() != known.vouchers.len() {
                 return Err(format!("unit {unit} has two vouchers of one author"));
             }
         }
-        match tally == self.tally {
-            true => Ok(()),
-            false => Err(format!("tally {:?}, units say {tally:?}", self.tally)),
+        if (tally, fuel) != (self.tally, self.fuel) {
+            let kept = (self.tally, self.fuel);
+            return Err(format!("tally and fuel {kept:?}, units say {tally:?}, {fuel:?}"));
+        }
+        let of_units = |author: &AuthorIndex| records.get(author).copied().unwrap_or_default();
+        let known = |author: &AuthorIndex| self.workers.contains_key(author);
+        let off = self.workers.iter().find(|(author, one)| one.record != of_units(author));
+        match off.map(|(author, _)| author).or(records.keys().find(|author| !known(author))) {
+            Some(author) => {
+                let kept = self.workers.get(author).map(|worker| worker.record);
+                Err(format!("author {author}: {kept:?}, units say {:?}", of_units(author)))
+            }
+            None => Ok(()),
         }
     }
 

@@ -2,6 +2,7 @@
 //! heard, work in hand, answers not yet open, what it is about to say.
 //!
 //! What it is not: agreed with anybody. Only the board is; the rest is this node's own opinion.
+mod answers;
 mod check;
 mod hints;
 mod rescue;
@@ -14,8 +15,8 @@ pub use work::Ran;
 use worker::Worker;
 
 use crate::{
-    Answer, BLOCK_UNITS, ClaimedUnits, Decision, Fault, Hash, JobId, LEASE_MS_MAX, LotIndex,
-    Manifest, Millis, Nonce, Opening, Pace, PeerKey, Place, Profile, SignedBatch, Statement,
+    ARCHIVE_MS, Answer, BLOCK_UNITS, ClaimedUnits, Decision, Fault, Hash, JobId, LEASE_MS_MAX,
+    LotIndex, Manifest, Millis, Nonce, Pace, PeerKey, Place, Profile, SignedBatch, Statement,
     UnitIndex,
     board::{
         Board, Merged,
@@ -24,7 +25,6 @@ use crate::{
     claims::{Claim, Claims, cut_spans, in_order, ticket},
     outbox::{Outbox, Parcel},
     statement::{Batch, batch_hash},
-    verify::quorum,
     wire,
 };
 use alloc::{
@@ -69,10 +69,11 @@ pub struct Lot {
     usual_speed: Option<u64>,
     marks: u32,
     hints: Option<hints::Hints>,
+    decided: VecDeque<(Millis, UnitIndex)>,
 }
 
 /// What the units that are verified so far cost.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct MeanFuel {
     /// All of it.
     pub sum: u64,
@@ -170,6 +171,7 @@ impl Lot {
             usual_speed: None,
             marks: 0,
             hints: None,
+            decided: VecDeque::new(),
         };
         fresh.refresh_all();
         fresh
@@ -277,7 +279,7 @@ impl Lot {
         let claim = Claim { author, heard: now, ticket, ends, copy: false };
         let gone = self.claims.replace(spans, &rescues, claim, author == self.me);
         for unit in units {
-            if self.board.unit(unit).is_some_and(|known| known.tried_by(author)) {
+            if self.board.unit(unit).is_none_or(|known| known.tried_by(author)) {
                 self.claims.remove(author, unit);
             }
             self.refresh(unit);
@@ -336,6 +338,9 @@ impl Lot {
         for author in known.vouchers.iter().map(|voucher| voucher.author).chain(voided) {
             self.claims.remove(author, unit);
         }
+        if known.standing.decision != Decision::Open {
+            self.decided.push_back((now.plus(ARCHIVE_MS), unit));
+        }
         let spoke = self.break_silence(unit);
         self.open_own(unit, now, pace);
         self.watch_silence(unit, now, pace);
@@ -349,51 +354,6 @@ impl Lot {
         self.board.honest(author)
             && !self.silence.holds(author, unit)
             && (self.barred.is_empty() || !self.barred.contains(&self.board.key(author)))
-    }
-
-    /// Has this node's answer opened once the rule allows it. Whoever is on the unit as well is
-    /// waited for a little: only who commits before can be a partner.
-    fn open_own(&mut self, unit: UnitIndex, now: Millis, pace: &Pace) {
-        let others = self.claims.on(unit).iter().filter(|claim| claim.author != self.me);
-        let awaited = others.filter(|claim| self.counts(claim.author, unit)).count() > 0;
-        let at = now.plus(if awaited { pace.gather_ms } else { self.hurried(pace.opening_ms) });
-        let may = |(answer, _): &(Answer, Nonce)| self.cites(unit, answer).is_some();
-        if !self.answers.get(&unit).is_some_and(may) {
-            self.outbox.hasten(unit, at);
-        } else if let Some((answer, nonce)) = self.answers.remove(&unit) {
-            self.outbox.open(unit, answer, nonce, at);
-        }
-    }
-
-    /// What an opening of this node's would cite, if it may be opened.
-    fn cites(&self, unit: UnitIndex, answer: &Answer) -> Option<Vec<Hash>> {
-        let counts = |author| self.counts(author, unit);
-        let known = self.board.unit(unit)?;
-        quorum::may_open(known, self.me, self.quorum, Some(answer), counts)
-    }
-
-    /// The openings that are due. An answer whose partners are not counted on any more waits again.
-    fn due_openings(&mut self, now: Millis) -> Vec<Opening> {
-        let mut openings = Vec::new();
-        for (unit, answer, nonce) in self.outbox.take_ready(now) {
-            match self.cites(unit, &answer) {
-                Some(cites) => openings.push(Opening { unit, answer, nonce, cites }),
-                None => drop(self.answers.insert(unit, (answer, nonce))),
-            }
-        }
-        openings
-    }
-
-    /// Answers behind commits that were said; they wait to be opened.
-    pub fn keep_answers(&mut self, answers: &[(UnitIndex, Answer, Nonce)]) {
-        for (unit, answer, nonce) in answers {
-            self.answers.insert(*unit, (answer.clone(), *nonce));
-        }
-    }
-
-    /// Answers of this node that nobody else may know yet, but for those being written just now.
-    pub fn sealed(&self) -> impl Iterator<Item = &Answer> {
-        self.answers.values().map(|(answer, _)| answer).chain(self.outbox.answers())
     }
 
     /// Whether every unit is decided and this node owes nobody anything here.
@@ -431,6 +391,21 @@ impl Lot {
         self.mark_silence(now, pace)
     }
 
+    /// Puts away what was decided a while ago and is not in this node's own hands.
+    pub fn put_away(&mut self, now: Millis) {
+        let own = self.board.log(self.my_key, self.place.incarnation);
+        if own.is_some_and(|log| log.next() < self.place.sequence) {
+            return; // Some of what this node said is not in its log yet.
+        }
+        while let Some((_, unit)) = self.decided.pop_front_if(|(due, _)| *due <= now) {
+            let mine = self.answers.contains_key(&unit) || self.outbox.holds(unit);
+            match mine || self.in_hands(unit) {
+                true => self.decided.push_back((now.plus(ARCHIVE_MS), unit)),
+                false => self.board.archive(unit),
+            }
+        }
+    }
+
     /// Counts on a peer here, or no longer; it need not have been heard of yet.
     pub fn bar(&mut self, peer: PeerKey, barred: bool, now: Millis, pace: &Pace) {
         let changed = match barred {
@@ -441,25 +416,6 @@ impl Lot {
             self.refresh_all();
             let sealed: Vec<UnitIndex> = self.answers.keys().copied().collect();
             sealed.into_iter().for_each(|unit| self.open_own(unit, now, pace));
-        }
-    }
-
-    // ---- restart ---------------------------------------------------------------------------
-
-    /// Answers that the journal holds; what the journal says after them may have opened them.
-    pub fn restore_answers(&mut self, answers: Vec<(UnitIndex, Answer, Nonce)>) {
-        self.restored.extend(answers);
-    }
-
-    /// Begins after a restart: what the journal holds was merged; answers that are still sealed
-    /// are opened where the rule allows.
-    pub fn resume(&mut self, now: Millis, pace: &Pace) {
-        for (unit, answer, nonce) in core::mem::take(&mut self.restored) {
-            let voucher = self.board.unit(unit).and_then(|known| known.voucher(self.me));
-            if voucher.is_some_and(|voucher| voucher.unopened().is_some()) {
-                self.answers.insert(unit, (answer, nonce));
-                self.open_own(unit, now, pace);
-            }
         }
     }
 }

@@ -7,6 +7,7 @@ use super::Lot;
 use crate::{
     BACK_OFF_DOUBLINGS, Mark, Millis, Pace, RELEASED_KNOWN, SPEED_TRUST, Speed, UNRELEASED_MIN,
     UNRELEASED_SHARE, UNRELEASED_TIMES, UNRELEASED_WORK_MS, board::unit::AuthorIndex,
+    reputation::Record,
 };
 use alloc::vec::Vec;
 
@@ -22,9 +23,8 @@ pub struct Worker {
     pub speed: Speed,
     /// When it was last heard.
     pub last_sign: Millis,
-    /// Vouchers of its that carry a verdict, and their fuel.
-    released: u32,
-    released_fuel: u64,
+    /// What the units of the lot say of it.
+    pub record: Record,
     /// How long it was on something, as far as it gave signs of life.
     busy_ms: u64,
     /// Leases of its that ended before it delivered, less those it made good.
@@ -37,8 +37,8 @@ impl Worker {
     /// Fuel a millisecond over all slots that it may be believed; `usual` for who has shown nothing.
     fn believed(&self, usual: Option<u64>) -> Option<u64> {
         let announced = self.speed.total();
-        let shown = match self.released >= RELEASED_KNOWN && self.busy_ms > 0 {
-            true => Some((SPEED_TRUST * self.released_fuel / self.busy_ms).max(1)),
+        let shown = match self.record.agreed >= RELEASED_KNOWN && self.busy_ms > 0 {
+            true => Some((SPEED_TRUST * self.record.credit_fuel / self.busy_ms).max(1)),
             false => usual.map(|usual| usual.saturating_mul(self.speed.slots())),
         };
         match (announced, shown) {
@@ -93,7 +93,7 @@ impl Lot {
             let slot = worker.speed.slots().saturating_mul(UNRELEASED_WORK_MS);
             Some(slot / (self.unit_fuel? / self.usual_speed?).max(1))
         };
-        let earned = UNRELEASED_TIMES * worker.released as usize;
+        let earned = UNRELEASED_TIMES * worker.record.agreed as usize;
         let most = self.board.range().len() / UNRELEASED_SHARE;
         earned.max(by_work().unwrap_or(0) as usize).min(most).max(UNRELEASED_MIN)
     }
@@ -111,19 +111,15 @@ impl Lot {
 
     /// A mark was put on an author, or taken back.
     pub(super) fn note_mark(&mut self, author: AuthorIndex, mark: Mark, holds: bool) {
-        let Mark::Right(fuel) = mark else { return };
         let worker = self.workers.entry(author).or_default();
         match holds {
-            true => {
-                worker.released += 1;
-                worker.released_fuel = worker.released_fuel.saturating_add(fuel);
-                worker.expired = worker.expired.saturating_sub(1);
-            }
-            false => {
-                worker.released = worker.released.saturating_sub(1);
-                worker.released_fuel = worker.released_fuel.saturating_sub(fuel);
-            }
+            true => worker.record.add(mark),
+            false => worker.record.withdraw(mark),
         }
+        if mark == Mark::Wrong {
+            return;
+        }
+        worker.expired = worker.expired.saturating_sub(u32::from(holds));
         self.marks += 1;
         if self.marks.is_power_of_two() || self.marks.is_multiple_of(USUAL_EVERY) {
             self.usual_speed = self.median_speed();
@@ -145,7 +141,7 @@ impl Lot {
 
     /// What a slot of the middle one of those who have delivered burns in a millisecond.
     fn median_speed(&self) -> Option<u64> {
-        let shown = self.workers.values().filter(|worker| worker.released >= RELEASED_KNOWN);
+        let shown = self.workers.values().filter(|worker| worker.record.agreed >= RELEASED_KNOWN);
         let mut shown: Vec<u64> = shown.filter_map(|worker| worker.slot(None)).collect();
         let middle = shown.len() / 2;
         (!shown.is_empty()).then(|| *shown.select_nth_unstable(middle).1)

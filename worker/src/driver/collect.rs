@@ -70,8 +70,9 @@ impl Collector {
     pub fn resume(&mut self, node: &Node) {
         let own = node.jobs().into_iter().filter(|job| job.manifest.owner == node.me());
         for job in own {
-            for unit in 0..job.manifest.work.units.count() {
-                self.on_verdict(job.id(), unit, &job.verdict(unit), false);
+            let verdicts = job.verdicts(0..job.manifest.work.units.count());
+            for (unit, verdict) in (0..).zip(&verdicts) {
+                self.on_verdict(job.id(), unit, verdict, false);
             }
         }
     }
@@ -123,9 +124,9 @@ impl Collector {
                 && job.status().state == JobState::Done
             {
                 own.digest = Digest::UnderWay;
-                let outputs: Vec<Hash> = (0..job.manifest.work.units.count())
-                    .filter_map(|unit| output_of(&job.verdict(unit)).map(|(digest, _)| digest))
-                    .collect();
+                let verdicts = job.verdicts(0..job.manifest.work.units.count());
+                let outputs = verdicts.iter().filter_map(|verdict| Some(output_of(verdict)?.0));
+                let outputs: Vec<Hash> = outputs.collect();
                 tokio::spawn(hash_all(self.assets.clone(), self.events.clone(), *id, outputs));
             }
         }

@@ -1,0 +1,139 @@
+//! Units that are decided and that nobody has spoken of for a while: of each only its authors are
+//! kept, all else is in their logs and is read again when it is wanted.
+//!
+//! A board holds very many units, and at any time few of them change. What is put away and restored
+//! is what it was: joining what the logs say gives the same in any order.
+use super::{Board, Unit, UnitName, log::Author, unit::Said};
+use crate::{Decision, UnitIndex, board::unit::AuthorIndex};
+use alloc::{
+    boxed::Box,
+    collections::{BTreeMap, BTreeSet},
+};
+
+/// Authors of a unit that is put away; those few units that have more stay as they are.
+const AUTHORS_MAX: usize = 4;
+/// Stands for no author.
+const NOBODY: AuthorIndex = AuthorIndex::MAX;
+/// A unit of which nobody has said anything.
+static BLANK: Unit = Unit::blank();
+
+/// What is kept of one unit.
+#[derive(Clone, Debug)]
+pub(super) enum Slot {
+    /// Nothing was said of it.
+    Blank,
+    /// All that is known.
+    Known(Box<Unit>),
+    /// Who spoke of it.
+    Archived([AuthorIndex; AUTHORS_MAX]),
+}
+
+impl Slot {
+    pub(super) fn known(&self) -> Option<&Unit> {
+        match self {
+            Slot::Blank => Some(&BLANK),
+            Slot::Known(unit) => Some(unit),
+            Slot::Archived(_) => None,
+        }
+    }
+
+    pub(super) fn known_mut(&mut self) -> Option<&mut Unit> {
+        if matches!(self, Slot::Blank) {
+            *self = Slot::Known(Box::default());
+        }
+        match self {
+            Slot::Known(unit) => Some(unit),
+            Slot::Blank | Slot::Archived(_) => None,
+        }
+    }
+
+    /// Whether an author spoke of it.
+    pub(super) fn tried_by(&self, author: AuthorIndex) -> bool {
+        match self {
+            Slot::Blank => false,
+            Slot::Known(unit) => unit.tried_by(author),
+            Slot::Archived(authors) => authors.contains(&author),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        let beside = match self {
+            Slot::Known(unit) => unit.bytes(),
+            Slot::Blank | Slot::Archived(_) => 0,
+        };
+        size_of::<Slot>() + beside
+    }
+}
+
+impl Board {
+    /// Puts a decided unit away, if it has not too many authors. All that was said of it must be in
+    /// the logs: statements of this node's own are only once they are signed.
+    pub fn archive(&mut self, unit: UnitIndex) {
+        let Some(known) = self.unit(unit).filter(|known| known.standing.decision != Decision::Open)
+        else {
+            return;
+        };
+        let voids = known.voids.iter().map(|(author, _)| *author);
+        let spoke: BTreeSet<AuthorIndex> =
+            known.vouchers.iter().map(|voucher| voucher.author).chain(voids).collect();
+        if spoke.len() > AUTHORS_MAX {
+            return;
+        }
+        let mut authors = [NOBODY; AUTHORS_MAX];
+        authors.iter_mut().zip(spoke).for_each(|(place, author)| *place = author);
+        let at = (unit - self.first) as usize;
+        self.units[at] = Slot::Archived(authors);
+    }
+
+    /// Brings back those of some units that are put away.
+    pub(super) fn restore(&mut self, units: impl Iterator<Item = UnitIndex>) {
+        for (unit, known) in self.recall(units) {
+            let at = (unit - self.first) as usize;
+            self.units[at] = Slot::Known(Box::new(known));
+        }
+    }
+
+    /// What is known of those of some units that are put away. The logs of their authors are read
+    /// through, once for all of them.
+    pub(crate) fn recall(
+        &self,
+        units: impl Iterator<Item = UnitIndex>,
+    ) -> BTreeMap<UnitIndex, Unit> {
+        let (mut recalled, mut authors) = (BTreeMap::new(), BTreeSet::new());
+        for unit in units {
+            let at = unit.checked_sub(self.first).map(|at| at as usize);
+            if let Some(Slot::Archived(spoke)) = at.and_then(|at| self.units.get(at)) {
+                authors.extend(spoke.iter().filter(|author| **author != NOBODY));
+                recalled.insert(unit, Unit::default());
+            }
+        }
+        authors.into_iter().for_each(|author| self.read_again(author, &mut recalled));
+        for known in recalled.values_mut() {
+            known.standing = self.stand(known);
+        }
+        recalled
+    }
+
+    /// Joins what an author said into some units.
+    fn read_again(&self, author: AuthorIndex, units: &mut BTreeMap<UnitIndex, Unit>) {
+        let (key, Author::Honest(logs)) = &self.authors[author as usize] else { return };
+        for signed in logs.iter().flat_map(|(_, log)| log.from(0)) {
+            let Ok(batch) = signed.open() else { continue };
+            for (unit, said) in batch.statements.iter().flat_map(Said::of) {
+                if let Some(known) = units.get_mut(&unit) {
+                    known.hear(UnitName { job: self.job, unit, author: *key }, author, said);
+                }
+            }
+        }
+    }
+
+    /// About how many bytes all units take.
+    pub(crate) fn unit_bytes(&self) -> usize {
+        self.units.iter().map(Slot::bytes).sum()
+    }
+
+    /// How many units are put away.
+    pub fn archived_units(&self) -> usize {
+        self.units.iter().filter(|slot| matches!(slot, Slot::Archived(_))).count()
+    }
+}
