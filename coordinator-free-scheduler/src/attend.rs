@@ -23,10 +23,12 @@ pub const LOT_PEERS_FEW: u32 = 8;
 /// Undecided lots of one job that a node is in at most: at the end of a lot others run its last
 /// units, and a node need not wait for them.
 pub const UNDONE_LOTS_MAX: usize = 4;
-/// Lots of one job that a node holds at most, decided ones included.
-pub const LOTS_HELD_MAX: usize = 8;
+/// A node that joins a lot lets go of decided ones of the same job where it holds more than this.
+pub const LOTS_HELD_MAX: usize = 2;
 /// How long a node stays in a decided lot, milliseconds: those who missed something ask it.
 pub const RETIRE_MS: u64 = 120_000;
+/// Peers that keep a decided lot until its submitter has it, who may be away for long.
+pub const KEEPERS: usize = 5;
 /// News older than this are forgotten, seconds.
 pub const NEWS_AGE_S_MAX: u16 = 600;
 /// Lots of one job that are told of in one message.
@@ -38,6 +40,12 @@ const MATE_LOTS_MAX: usize = 256;
 /// How often an idle node looks into a lot where there is nothing to do by hearsay and a neighbour
 /// is, milliseconds: whoever says so may lie.
 pub const DOUBT_MS: u64 = 600_000;
+
+/// A node that joins a lot which has begun lacks all that was said there, and many mates would send
+/// it the same: for so long it asks one at a time …
+const JOINING_MS: u64 = 15_000;
+/// … giving each this long to answer, milliseconds.
+const ASK_PAUSE_MS: u64 = 3_000;
 
 /// What is said of a lot.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Debug)]
@@ -66,6 +74,13 @@ pub(crate) struct Heard {
 pub(crate) struct Retired {
     pub(crate) tally: Tally,
     pub(crate) fuel: MeanFuel,
+}
+
+/// A lot that this node has just joined.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Joining {
+    since: Millis,
+    asked: Option<Millis>,
 }
 
 impl Node {
@@ -165,26 +180,44 @@ impl Node {
         if self.attend(id, lot).is_err() {
             return false;
         }
-        self.ask_about(id, lot);
+        self.ask_about(now, id, lot);
         true
     }
 
-    /// Lets go of a decided lot where a job has as many as a node holds.
+    /// Lets go of the decided lots of a job, where there are more than a node keeps for others.
     fn make_room(&mut self, now: Millis, id: JobId) {
-        let held = self.jobs.get(&id).filter(|job| job.lots.len() >= LOTS_HELD_MAX);
-        let at_rest = held.and_then(|job| job.lots.iter().find(|(_, lot)| lot.is_at_rest()));
-        if let Some(lot) = at_rest.map(|(lot, _)| *lot) {
-            self.retire(now, id, lot);
-        }
+        let Some(job) = self.jobs.get(&id) else { return };
+        let too_many = (job.lots.len() + 1).saturating_sub(LOTS_HELD_MAX);
+        let at_rest = job.lots.iter().filter(|(_, lot)| lot.is_at_rest());
+        let gone: Vec<LotIndex> = at_rest.map(|(lot, _)| *lot).take(too_many).collect();
+        gone.into_iter().for_each(|lot| self.retire(now, id, lot));
     }
 
-    /// Asks one neighbour who is in a lot for all that was said there; more would all say the same.
-    fn ask_about(&mut self, id: JobId, lot: LotIndex) {
+    /// Asks one neighbour who is in a lot for all that was said there.
+    fn ask_about(&mut self, now: Millis, id: JobId, lot: LotIndex) {
+        if self.jobs.get(&id).is_some_and(|job| job.begun(lot)) {
+            self.joining.insert((id, lot), Joining { since: now, asked: None });
+        }
         let mates = self.mates_in(id, lot);
         let at = self.rng.below(mates.len().max(1) as u64) as usize;
         if let Some(mate) = mates.get(at) {
-            self.send_heads(*mate, id, lot, false);
+            self.tell_heads(now, *mate, id, lot, false);
         }
+    }
+
+    /// Whether now is the time to tell somebody how far this node knows a lot, who would send it
+    /// what it lacks.
+    pub(crate) fn may_ask(&mut self, now: Millis, id: JobId, lot: LotIndex) -> bool {
+        let Some(joining) = self.joining.get_mut(&(id, lot)) else { return true };
+        if now.since(joining.since) > JOINING_MS {
+            self.joining.remove(&(id, lot));
+            return true;
+        }
+        let waits = joining.asked.is_some_and(|asked| now.since(asked) < ASK_PAUSE_MS);
+        if !waits {
+            joining.asked = Some(now);
+        }
+        !waits
     }
 
     // ---- who else is there -----------------------------------------------------------------
@@ -252,11 +285,30 @@ impl Node {
         }
     }
 
+    /// Whether this node is one of those few that keep a decided lot for its submitter, who has not
+    /// shown yet to have all of it. What is kept so takes no more than half of what a node may hold.
+    fn keeps(&self, id: JobId, index: LotIndex) -> bool {
+        let Some(job) = self.jobs.get(&id).filter(|_| self.units_known <= LIMITS.units / 2) else {
+            return false;
+        };
+        let lot = job.lots.get(&index).filter(|_| !job.with_owner.contains(&index));
+        lot.is_some_and(|lot| lot.is_among_first(KEEPERS))
+    }
+
+    /// A submitter has shown that it holds all that this node holds of a lot.
+    pub(crate) fn note_same(&mut self, from: PeerKey, id: JobId, index: LotIndex) {
+        if let Some(job) = self.jobs.get_mut(&id).filter(|job| job.manifest.owner == from)
+            && job.lots.get(&index).is_some_and(|lot| !lot.is_undone())
+        {
+            job.with_owner.insert(index);
+        }
+    }
+
     /// Lets go of a lot in which nothing is left to do.
     pub(crate) fn retire(&mut self, now: Millis, id: JobId, index: LotIndex) {
         self.retiring.remove(&(id, index));
         let Some(lot) = self.jobs.get(&id).and_then(|job| job.lots.get(&index)) else { return };
-        if !lot.is_at_rest() {
+        if !lot.is_at_rest() || self.keeps(id, index) {
             return self.plan_to_retire(now, id);
         }
         let silent: Vec<PeerKey> = lot.silent_authors().collect();
@@ -267,6 +319,7 @@ impl Node {
         job.retired.insert(index, Retired { tally: lot.tally(), fuel: lot.mean_fuel() });
         self.units_known -= job.manifest.lot_range(index).len() as u64;
         self.outboxes.remove(&(id, index));
+        self.joining.remove(&(id, index));
         self.outputs.push_back(Output::Leave { job: id, lot: index });
     }
 }
@@ -276,6 +329,12 @@ impl Job {
     fn elsewhere(&self) -> impl Iterator<Item = LotIndex> {
         let known = |lot: &LotIndex| self.lots.contains_key(lot) || self.retired.contains_key(lot);
         (0..self.manifest.lots()).filter(move |lot| !known(lot))
+    }
+
+    /// Whether something is done in a lot, by hearsay.
+    fn begun(&self, lot: LotIndex) -> bool {
+        let units = self.manifest.lot_range(lot).len() as u32;
+        self.heard.get(&lot).is_some_and(|heard| heard.news.undone < units)
     }
 
     /// Lots in which this node never was and where there may be work, with how many units are open.

@@ -5,7 +5,11 @@ use crate::{
     attend::{Heard, Retired},
     lot::{Lot, Tally},
 };
-use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
+use alloc::{
+    boxed::Box,
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
 use core::ops::Range;
 
 /// A job.
@@ -33,6 +37,8 @@ pub struct Job {
     pub(crate) charged: BTreeMap<UnitIndex, u64>,
     pub(crate) retired: BTreeMap<LotIndex, Retired>,
     pub(crate) heard: BTreeMap<LotIndex, Heard>,
+    /// Decided lots of which the owner has shown to have all.
+    pub(crate) with_owner: BTreeSet<LotIndex>,
     silent: BTreeMap<PeerKey, u32>,
     speed: Speed,
 }
@@ -98,6 +104,7 @@ impl Job {
             charged: BTreeMap::new(),
             retired: BTreeMap::new(),
             heard: BTreeMap::new(),
+            with_owner: BTreeSet::new(),
             silent: BTreeMap::new(),
             speed: Speed::default(),
         }

@@ -6,8 +6,8 @@
 use crate::{
     Answer, Changes, CommandError, Config, DOUBT_MS, Fault, Input, Job, JobId, LIMITS, Ledger,
     LotIndex, Manifest, Mark, Millis, Nonce, Notice, Output, PeerKey, Query, Record, SignedBatch,
-    SignedManifest, UnitIndex, Void, commitment, journal::Journal, lot::Ran, rng::Rng,
-    statement::Batch, sync::Answered,
+    SignedManifest, UnitIndex, Void, attend::Joining, commitment, journal::Journal, lot::Ran,
+    rng::Rng, statement::Batch, sync::Answered,
 };
 use alloc::{
     boxed::Box,
@@ -40,6 +40,7 @@ pub struct Node {
     pub(crate) doubt_at: Millis,
     pub(crate) answered: BTreeMap<PeerKey, Answered>,
     pub(crate) mates: BTreeMap<PeerKey, BTreeSet<(JobId, LotIndex)>>,
+    pub(crate) joining: BTreeMap<(JobId, LotIndex), Joining>,
     pub(crate) retiring: BTreeSet<(JobId, LotIndex)>,
     pub(crate) settled: Ledger,
 }
@@ -79,6 +80,7 @@ impl Node {
             doubt_at: Millis(DOUBT_MS),
             answered: BTreeMap::new(),
             mates: BTreeMap::new(),
+            joining: BTreeMap::new(),
             retiring: BTreeSet::new(),
             settled: Ledger::default(),
         }

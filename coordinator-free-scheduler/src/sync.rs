@@ -159,7 +159,7 @@ impl Node {
 
     pub(crate) fn on_query(&mut self, now: Millis, from: PeerKey, query: Query) {
         match query {
-            Query::Digest(lots) => self.on_digest(from, lots),
+            Query::Digest(lots) => self.on_digest(now, from, lots),
             Query::News(news) => self.on_news(now, news),
             Query::Want(jobs) => {
                 let known = jobs.iter().take(MANIFESTS_MAX).filter_map(|job| self.jobs.get(job));
@@ -175,7 +175,7 @@ impl Node {
         }
     }
 
-    fn on_digest(&mut self, from: PeerKey, lots: Vec<(JobId, LotIndex, Hash)>) {
+    fn on_digest(&mut self, now: Millis, from: PeerKey, lots: Vec<(JobId, LotIndex, Hash)>) {
         let mut unknown: Vec<JobId> = Vec::new();
         let lots: BTreeMap<(JobId, LotIndex), Hash> = lots
             .into_iter()
@@ -186,10 +186,11 @@ impl Node {
         for ((job, lot), digest) in lots {
             if !self.jobs.contains_key(&job) {
                 unknown.push(job);
-            } else if let Some(known) = self.lot(job, lot)
-                && known.board.digest() != digest
-            {
-                self.send_heads(from, job, lot, false);
+            } else if let Some(known) = self.lot(job, lot) {
+                match known.board.digest() == digest {
+                    true => self.note_same(from, job, lot),
+                    false => self.tell_heads(now, from, job, lot, false),
+                }
             }
         }
         unknown.dedup();
@@ -199,7 +200,18 @@ impl Node {
         }
     }
 
-    pub(crate) fn send_heads(&mut self, to: PeerKey, job: JobId, lot: LotIndex, reply: bool) {
+    /// Tells how far this node knows a lot, unless somebody else was told who is to send the rest.
+    pub(crate) fn tell_heads(
+        &mut self,
+        now: Millis,
+        to: PeerKey,
+        job: JobId,
+        lot: LotIndex,
+        reply: bool,
+    ) {
+        if !self.may_ask(now, job, lot) {
+            return;
+        }
         let Some(known) = self.jobs.get(&job).and_then(|job| job.lots.get(&lot)) else { return };
         let (mut heads, forked) = heads_of(&known.board);
         heads.truncate(HEADS_MAX);
@@ -238,7 +250,7 @@ impl Node {
             self.outputs.push_back(Output::Send { to: from, message });
         }
         if difference.we_lack && !reply {
-            self.send_heads(from, job, lot, true);
+            self.tell_heads(now, from, job, lot, true);
         }
     }
 }

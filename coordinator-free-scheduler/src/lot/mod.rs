@@ -362,6 +362,15 @@ impl Lot {
         !self.is_undone() && idle && self.answers.is_empty() && self.outbox.due().is_none()
     }
 
+    /// Whether this node's draw is among the first so many of all who delivered work here.
+    pub(crate) fn is_among_first(&self, most: usize) -> bool {
+        let draw = |author| ticket(self.draw, self.board.key(author));
+        let mine = draw(self.me);
+        let delivered = self.workers.iter().filter(|(_, worker)| worker.record.agreed > 0);
+        let before = delivered.filter(|(author, _)| draw(**author) < mine).count();
+        before < most
+    }
+
     /// Authors of overdue openings, once for each.
     pub(crate) fn silent_authors(&self) -> impl Iterator<Item = PeerKey> {
         let authors = self.silence.overdue().flat_map(|(_, authors)| authors);
