@@ -4,26 +4,19 @@
 //! citing openings a unit. The reference is the least that any design must do with such bytes:
 //! decode them with postcard. Both are timed in the same run; the last line is the result in JSON,
 //! by the best round of each. Signatures are checked elsewhere and are no part of it.
-use coordinator_free_scheduler::{
-    Answer, Board, Commit, Hash, JobId, Nonce, Opening, Outcome, PeerKey, Place, Profile,
-    Signature, SignedBatch, Statement, UnitIndex, Verdict, commitment, statement::Batch, wire,
-};
+mod said;
+
+use coordinator_free_scheduler::{Board, Profile, SignedBatch, Statement, Verdict};
 use criterion::{Criterion, Throughput};
+use said::{UNITS, batches};
 use std::{
     hint::black_box,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-/// A gossip lot of the usual size.
-const UNITS: u32 = 16_384;
-/// Peers that share it.
-const AUTHORS: u8 = 4;
-/// Entries in a batch: openings with one citation each stay within a batch's bytes.
-const BATCH_ENTRIES: usize = 200;
-
 fn main() {
-    let batches = batches();
+    let batches: Vec<SignedBatch> = batches().concat();
     let entries: usize = batches.iter().map(entries_of).sum();
     let (mut decoding, mut merging) = (Duration::MAX, Duration::MAX);
     let mut criterion = Criterion::default().configure_from_args();
@@ -91,67 +84,8 @@ fn report(batches: &[SignedBatch], entries: usize, merging: Duration, decoding: 
     println!("{line}");
 }
 
-fn job() -> JobId {
-    JobId(Hash::of(b"bench"))
-}
-
-fn peer(number: u8) -> PeerKey {
-    PeerKey([number; 32])
-}
-
 fn board() -> Board {
-    Board::new(job(), peer(u8::MAX), 0, Profile::quorum(2), 0..UNITS)
-}
-
-/// The two peers that run a unit: every pair of neighbours gets its share.
-fn runners(unit: UnitIndex) -> [u8; 2] {
-    let first = (unit % u32::from(AUTHORS)) as u8;
-    [first, (first + 1) % AUTHORS]
-}
-
-fn opening(unit: UnitIndex, author: u8) -> (Opening, Hash) {
-    let digest = Hash::of(&unit.to_le_bytes());
-    let outcome = Outcome::Exit { code: 0, digest, bytes: 4 };
-    let answer = Answer { outcome, fuel: 1_000_000 + u64::from(unit) };
-    let mut nonce = Nonce::default();
-    nonce[..4].copy_from_slice(&unit.to_le_bytes());
-    nonce[4] = author;
-    let hash = commitment(job(), unit, peer(author), &answer, &nonce);
-    (Opening { unit, answer, nonce, cites: Vec::new() }, hash)
-}
-
-/// All that is said: first every commit, then every opening, as far as one log goes.
-fn batches() -> Vec<SignedBatch> {
-    let said = (0..AUTHORS).flat_map(|author| {
-        let (mut commits, mut openings) = (Vec::new(), Vec::new());
-        for unit in (0..UNITS).filter(|unit| runners(*unit).contains(&author)) {
-            let (mut opening, hash) = opening(unit, author);
-            let others = runners(unit).into_iter().filter(|runner| *runner != author);
-            opening.cites = others.map(|other| self::opening(unit, other).1).collect();
-            commits.push(Commit { unit, hash });
-            openings.push(opening);
-        }
-        let commits = commits.chunks(BATCH_ENTRIES).map(|part| Statement::Commits(part.to_vec()));
-        let openings =
-            openings.chunks(BATCH_ENTRIES).map(|part| Statement::Openings(part.to_vec()));
-        log(author, commits.chain(openings))
-    });
-    said.collect()
-}
-
-/// One author's log.
-fn log(author: u8, statements: impl Iterator<Item = Statement>) -> Vec<SignedBatch> {
-    let mut previous = Hash::default();
-    let signed = statements.enumerate().map(|(at, statement)| {
-        let place = Place { incarnation: 1, sequence: at as u32 };
-        let (author, statements) = (peer(author), vec![statement]);
-        let batch = Batch { job: job(), lot: 0, author, place, previous, statements };
-        let bytes = wire::encode(&batch).into();
-        let signed = SignedBatch::new(bytes, Signature([0; 64]));
-        previous = signed.hash();
-        signed
-    });
-    signed.collect()
+    Board::new(said::job(), said::owner(), 0, Profile::quorum(2), 0..UNITS)
 }
 
 fn entries_of(signed: &SignedBatch) -> usize {

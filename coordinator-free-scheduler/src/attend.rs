@@ -6,7 +6,7 @@
 //! Where there is work is known from [`LotNews`]: hearsay, passed on with anti-entropy, which may
 //! send a node the wrong way and can do no other harm.
 use crate::{
-    Fault, Job, JobId, LIMITS, LotIndex, Millis, Node, Output, PeerKey,
+    Fault, Job, JobId, LIMITS, LotIndex, Millis, Node, Output, PeerKey, RESCUE_PAUSE_MS,
     lot::{Lot, MeanFuel, Tally},
     node::Timer,
 };
@@ -20,6 +20,13 @@ pub const LOT_PEERS: u32 = 200;
 pub const LOT_PEERS_MAX: u32 = 300;
 /// Peers below which a lot can do with anybody.
 pub const LOT_PEERS_FEW: u32 = 8;
+/// A lot is worth joining where so many units are open for each who works there: who joins must hear
+/// all that was said. (In simulations 1 makes no makespan shorter, and nodes hold half as much
+/// again.)
+pub const WORTH_UNITS: u32 = 10;
+/// Where nothing is open any more, idle nodes come to help: for each undone unit one node of the
+/// grid in so many seconds. Soon somebody much faster than its worker is among them.
+const HELPER_S: u64 = 5;
 /// Undecided lots of one job that a node is in at most: at the end of a lot others run its last
 /// units, and a node need not wait for them.
 pub const UNDONE_LOTS_MAX: usize = 4;
@@ -162,6 +169,11 @@ impl Node {
             return false;
         }
         let mut candidates: Vec<(LotIndex, u64)> = job.lots_with_work(now).take(at_once).collect();
+        if candidates.is_empty() {
+            let grid = u64::from(self.grid_peers.max(1));
+            let dice = self.rng.below(HELPER_S * (1_000 / RESCUE_PAUSE_MS) * grid);
+            candidates.extend(job.lots_at_their_end(now).filter(|(_, undone)| dice < *undone));
+        }
         if candidates.is_empty() && now >= self.doubt_at {
             self.doubt_at = now.plus(DOUBT_MS);
             // Whoever is there can tell; alone a node would only do again what is done.
@@ -348,10 +360,18 @@ impl Job {
                 return is_new.then(|| (lot, self.manifest.lot_range(lot).len() as u64));
             };
             let workers = u32::from(news.workers);
-            // Whoever joins must hear all that was said; for less than a unit each it is not worth it.
-            let worth = news.open > 0 && (workers < LOT_PEERS_FEW || news.open > workers);
+            let worth =
+                news.open > 0 && (workers < LOT_PEERS_FEW || news.open > WORTH_UNITS * workers);
             (worth && workers < LOT_PEERS_MAX).then_some((lot, news.open.into()))
         })
+    }
+
+    /// Lots in which this node never was and where nothing is open, with how many units are undone.
+    fn lots_at_their_end(&self, now: Millis) -> impl Iterator<Item = (LotIndex, u64)> {
+        let news = self.elsewhere().filter_map(|lot| self.heard.get(&lot));
+        let held = news.filter(move |heard| heard.holds(now)).map(|heard| heard.news);
+        let over = held.filter(|news| news.open == 0 && news.undone > 0);
+        over.map(|news| (news.lot, news.undone.into()))
     }
 
     /// Own lots, then what was heard of others, youngest first.

@@ -413,6 +413,7 @@ impl Lot {
                 false => self.board.archive(unit),
             }
         }
+        give_back(&mut self.decided);
     }
 
     /// Counts on a peer here, or no longer; it need not have been heard of yet.
@@ -426,6 +427,13 @@ impl Lot {
             let sealed: Vec<UnitIndex> = self.answers.keys().copied().collect();
             sealed.into_iter().for_each(|unit| self.open_own(unit, now, pace));
         }
+    }
+}
+
+/// Gives back the room of a queue that was long once.
+fn give_back<T>(queue: &mut VecDeque<T>) {
+    if queue.len() < queue.capacity() / 4 {
+        queue.shrink_to(queue.len() * 2);
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Marks are this node's own opinion, by its own clock: they say whom it counts on when it looks
 //! for work, are lifted when the opening comes after all, and never enter a verdict.
-use super::Lot;
+use super::{Lot, give_back};
 use crate::{
     Decision, Millis, Pace, PeerKey, UnitIndex,
     board::unit::{AuthorIndex, Unit},
@@ -80,6 +80,7 @@ impl Lot {
                 self.refresh(unit);
             }
         }
+        give_back(&mut self.silence.due);
         silent
     }
 
