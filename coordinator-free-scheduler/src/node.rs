@@ -452,8 +452,7 @@ impl Node {
                 Timer::Sync => {
                     self.sync_round(now);
                     self.look_at_deadlines(now);
-                    let lots = self.jobs.values_mut().flat_map(|job| job.lots.values_mut());
-                    lots.for_each(|lot| lot.put_away(now));
+                    self.look_after_lots(now);
                     let pause = self.config.pace.sync_ms;
                     let jitter = self.rng.below(pause / 2 + 1);
                     let next = now.plus((pause * 3 / 4 + jitter).max(1));
@@ -463,6 +462,19 @@ impl Node {
                 Timer::Flush => {}
                 Timer::Lot(id, index) => self.expire(now, id, index),
                 Timer::Retire(id, index) => self.retire(now, id, index),
+            }
+        }
+    }
+
+    /// What is done in every lot now and then.
+    fn look_after_lots(&mut self, now: Millis) {
+        let pace = self.config.pace;
+        for (id, index) in self.lot_names() {
+            let Some(lot) = self.lot(id, index) else { continue };
+            lot.put_away(now);
+            lot.part_with_absent(now, &pace);
+            if lot.beat(now) {
+                self.follow_up(id, index);
             }
         }
     }

@@ -4,10 +4,11 @@
 //! A board holds very many units, and at any time few of them change. What is put away and restored
 //! is what it was: joining what the logs say gives the same in any order.
 use super::{Board, Unit, UnitName, log::Author, unit::Said};
-use crate::{Decision, UnitIndex, board::unit::AuthorIndex};
+use crate::{Decision, SignedBatch, UnitIndex, board::unit::AuthorIndex};
 use alloc::{
     boxed::Box,
     collections::{BTreeMap, BTreeSet},
+    vec::Vec,
 };
 
 /// Authors of a unit that is put away; those few units that have more stay as they are.
@@ -117,7 +118,8 @@ impl Board {
     /// Joins what an author said into some units.
     fn read_again(&self, author: AuthorIndex, units: &mut BTreeMap<UnitIndex, Unit>) {
         let (key, Author::Honest(logs)) = &self.authors[author as usize] else { return };
-        for signed in logs.iter().flat_map(|(_, log)| log.from(0)) {
+        let about = logs.iter().flat_map(|(_, log)| log.about(units));
+        for signed in about.cloned().collect::<Vec<SignedBatch>>() {
             let Ok(batch) = signed.open() else { continue };
             for (unit, said) in batch.statements.iter().flat_map(Said::of) {
                 if let Some(known) = units.get_mut(&unit) {

@@ -3,17 +3,36 @@
 //! Two different batches in one place, or one that denies the batch before it, prove that the
 //! author keeps two logs; such a pair proves it to anybody, whatever else they hold. Then the whole
 //! author is set aside in this lot: whichever proof a node holds, all nodes come to the same state.
-use crate::{Fault, Hash, LIMITS, Place, SignedBatch, statement::Batch};
+use super::unit::Said;
+use crate::{Fault, Hash, LIMITS, Place, SignedBatch, UnitIndex, statement::Batch};
 use alloc::{boxed::Box, collections::BTreeMap, sync::Arc, vec::Vec};
+use core::ops::Range;
 
 /// Bytes that a signed batch takes beside its own: signature, hash, counts and pointers.
-const SIGNED_BYTES: usize = 64 + 32 + 48;
+const SIGNED_BYTES: usize = 64 + 32 + 56;
 
 /// The batches of one incarnation.
 #[derive(Clone, Debug, Default)]
 pub struct Log {
-    batches: Vec<SignedBatch>,
+    batches: Vec<Filed>,
     waiting: BTreeMap<u32, Received>,
+}
+
+/// A batch in its place, and what it may speak of.
+#[derive(Clone, Debug)]
+struct Filed {
+    signed: SignedBatch,
+    /// From the first unit to past the last.
+    units: Range<UnitIndex>,
+}
+
+impl Filed {
+    fn new(signed: SignedBatch, batch: &Batch) -> Filed {
+        let units = || batch.statements.iter().flat_map(Said::of).map(|(unit, _)| unit);
+        let (first, last) = (units().min(), units().max());
+        let end = last.map_or(0, |last| last.saturating_add(1));
+        Filed { signed, units: first.unwrap_or(0)..end }
+    }
 }
 
 /// A batch as it came, and opened.
@@ -80,26 +99,27 @@ impl Author {
     pub fn append(&mut self, next: Received) -> Option<Received> {
         let Author::Honest(logs) = self else { return None };
         let log = of_mut(logs, next.batch.place.incarnation);
-        log.batches.push(next.signed);
+        log.batches.push(Filed::new(next.signed, &next.batch));
         log.waiting.remove(&log.next())
     }
 
     /// About how many bytes its batches take.
     pub fn bytes(&self) -> usize {
-        let signed = |batch: &SignedBatch| batch.bytes().len() + SIGNED_BYTES;
+        let bytes = |signed: &SignedBatch| signed.bytes().len() + SIGNED_BYTES;
         match self {
             Author::Honest(logs) => {
-                let batches = logs.iter().flat_map(|(_, log)| &log.batches);
-                batches.map(signed).sum()
+                let batches = logs.iter().flat_map(|(_, log)| log.from(0));
+                batches.map(bytes).sum()
             }
-            Author::Forked(proof) => proof.iter().map(signed).sum(),
+            Author::Forked(proof) => proof.iter().map(bytes).sum(),
         }
     }
 
     /// Adds a batch of this node's own, whose statements were merged when it was made.
     pub fn append_own(&mut self, signed: SignedBatch, place: Place) {
         if let Author::Honest(logs) = self {
-            of_mut(logs, place.incarnation).batches.push(signed);
+            let Ok(batch) = signed.open() else { return };
+            of_mut(logs, place.incarnation).batches.push(Filed::new(signed, &batch));
         }
     }
 }
@@ -129,20 +149,26 @@ impl Log {
 
     /// The hash of the last of them, zero for none.
     pub fn tip(&self) -> Hash {
-        self.batches.last().map(SignedBatch::hash).unwrap_or_default()
+        self.batches.last().map(|filed| filed.signed.hash()).unwrap_or_default()
     }
 
     /// The hash of the batch before place `next`.
     pub fn tip_before(&self, next: u32) -> Option<Hash> {
         match next.checked_sub(1) {
             None => Some(Hash::default()),
-            Some(last) => self.batches.get(last as usize).map(SignedBatch::hash),
+            Some(last) => self.batches.get(last as usize).map(|filed| filed.signed.hash()),
         }
     }
 
     /// Batches from a place on.
     pub fn from(&self, next: u32) -> impl Iterator<Item = &SignedBatch> {
-        self.batches.iter().skip(next as usize)
+        self.batches.iter().skip(next as usize).map(|filed| &filed.signed)
+    }
+
+    /// Batches that may speak of some units.
+    pub fn about<T>(&self, units: &BTreeMap<UnitIndex, T>) -> impl Iterator<Item = &SignedBatch> {
+        let may = |filed: &&Filed| units.range(filed.units.clone()).next().is_some();
+        self.batches.iter().filter(may).map(|filed| &filed.signed)
     }
 
     /// Batches that wait for the one before.
@@ -153,7 +179,7 @@ impl Log {
     /// The batch in a place, in line or waiting.
     fn at(&self, sequence: u32) -> Option<&SignedBatch> {
         let waiting = || self.waiting.get(&sequence).map(|kept| &kept.signed);
-        self.batches.get(sequence as usize).or_else(waiting)
+        self.batches.get(sequence as usize).map(|filed| &filed.signed).or_else(waiting)
     }
 
     /// The batch that cannot stand beside a new one: another in its place, one before it that it

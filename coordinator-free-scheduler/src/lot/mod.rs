@@ -5,6 +5,7 @@
 mod answers;
 mod check;
 mod hints;
+mod presence;
 mod rescue;
 mod silence;
 mod work;
@@ -70,6 +71,7 @@ pub struct Lot {
     marks: u32,
     hints: Option<hints::Hints>,
     decided: VecDeque<(Millis, UnitIndex)>,
+    spoke_at: Millis,
 }
 
 /// What the units that are verified so far cost.
@@ -172,6 +174,7 @@ impl Lot {
             marks: 0,
             hints: None,
             decided: VecDeque::new(),
+            spoke_at: Millis(0),
         };
         fresh.refresh_all();
         fresh
@@ -242,6 +245,7 @@ impl Lot {
         now: Millis,
         pace: &Pace,
     ) -> (Arc<[u8]>, Place, Changes) {
+        self.spoke_at = now;
         let (job, lot) = self.board.name();
         let (author, place, previous) = (self.my_key, self.place, self.previous);
         let batch = Batch { job, lot, author, place, previous, statements };
