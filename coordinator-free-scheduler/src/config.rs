@@ -108,7 +108,7 @@ pub const YIELD_MS: u64 = 1_500;
 pub const CLAIMS_MAX: usize = 32;
 /// The longest lease, milliseconds: whoever announces next to no speed holds nothing for days.
 pub const LEASE_MS_MAX: u64 = 4 * 3_600 * 1_000;
-/// Who holds units of a lot is not silent there for longer, or than one and a half units take, milliseconds …
+/// Who holds units of a lot is not silent there for longer, or than half a unit takes, milliseconds …
 pub const BEAT_MS: u64 = 10_000;
 /// … and taken to be gone after so many times as long.
 pub const BEATS_MISSED: u64 = 3;

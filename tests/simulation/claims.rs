@@ -1,7 +1,8 @@
 //! What a stranger's word about its work is worth before it has delivered anything.
 use coordinator_free_scheduler::{
-    ClaimedUnits, Config, Hash, Input, JobId, Millis, Node, Pace, Place, SignedBatch, Span, Speed,
-    Statement, UNRELEASED_MIN, statement::Batch, wire,
+    BEAT_MS, BEATS_MISSED, ClaimedUnits, Commit, Config, Hash, Input, JobId, Millis, Node, Opening,
+    Pace, Place, SignedBatch, Span, Speed, Statement, UNRELEASED_MIN, commitment, statement::Batch,
+    wire,
 };
 use std::sync::Arc;
 use tests::truth;
@@ -32,8 +33,12 @@ impl Stranger {
         let speed = Speed { log2_fuel_per_ms: 40, slots: 255 };
         let spans = vec![Span { first: 0, count: units }];
         let claimed = ClaimedUnits { spans, rescues: Vec::new(), speed };
+        self.says(node, now, vec![Statement::Claim(claimed)]);
+    }
+
+    fn says(&mut self, node: &mut Node, now: Millis, statements: Vec<Statement>) {
         let (job, place, previous) = (self.job, self.place, self.previous);
-        let (author, statements) = (truth::key(5), vec![Statement::Claim(claimed)]);
+        let author = truth::key(5);
         let batch = Batch { job, lot: 0, author, place, previous, statements };
         let signed = SignedBatch::new(wire::encode(&batch).into(), truth::SIGNATURE);
         self.place.sequence += 1;
@@ -62,4 +67,38 @@ fn who_delivers_nothing_binds_little_and_each_time_for_longer_nothing() {
         now = now.plus(lease * times);
         stranger.claims(&mut node, now, 0);
     }
+}
+
+#[test]
+fn what_the_silent_hold_is_open_again_before_their_lease_ends() {
+    let (mut node, job) = listener();
+    let place = Place { incarnation: 7, sequence: 0 };
+    let mut stranger = Stranger { job, place, previous: Hash::default() };
+    let bound = |node: &Node| node.status(job).expect("known").running as usize;
+    // It delivers ten units that cost it ten seconds each, and so holds its next for long.
+    for unit in 100..110 {
+        let answer = truth::right(job, unit, 10_000 << 10);
+        let nonce = truth::nonce(truth::key(5), job, unit);
+        let hash = commitment(job, unit, truth::key(5), &answer, &nonce);
+        let commit = Statement::Commits(vec![Commit { unit, hash }]);
+        let opening = Opening { unit, answer, nonce, cites: Vec::new() };
+        stranger.says(&mut node, Millis(1), vec![commit, Statement::Openings(vec![opening])]);
+    }
+    let speed = Speed { log2_fuel_per_ms: 10, slots: 1 };
+    let claimed =
+        ClaimedUnits { spans: vec![Span { first: 0, count: 20 }], speed, ..Default::default() };
+    let claim = || vec![Statement::Claim(claimed.clone())];
+    stranger.says(&mut node, Millis(2), claim());
+    let silence = BEATS_MISSED * BEAT_MS;
+    // A sign of life now and then, and nothing is taken from it …
+    for beat in 1..=BEATS_MISSED {
+        stranger.says(&mut node, Millis(2 + beat * BEAT_MS), claim());
+        node.handle(Millis(3 + beat * BEAT_MS), Input::Tick);
+        assert_eq!(bound(&node), 20, "after {beat} signs of life");
+    }
+    // … until there is none.
+    node.handle(Millis(2 + 2 * silence), Input::Tick);
+    assert_eq!(bound(&node), 20, "just in time");
+    node.handle(Millis(2 + 2 * silence + BEAT_MS), Input::Tick);
+    assert_eq!(bound(&node), 0);
 }

@@ -36,8 +36,8 @@ impl Lot {
         }
     }
 
-    /// How long an author may be silent: longer than a unit takes.
+    /// How long an author is silent at most: of units of hours, half of one.
     fn beat_ms(&self, author: AuthorIndex) -> u64 {
-        self.unit_ms(author).map_or(BEAT_MS, |unit_ms| BEAT_MS.max(3 * unit_ms / 2))
+        self.unit_ms(author).map_or(BEAT_MS, |unit_ms| BEAT_MS.max(unit_ms / 2))
     }
 }
