@@ -169,7 +169,8 @@ impl Node {
             return false;
         }
         let mut candidates: Vec<(LotIndex, u64)> = job.lots_with_work(now).take(at_once).collect();
-        if candidates.is_empty() {
+        if candidates.is_empty() && self.in_flight < self.slots && now >= self.help_at {
+            self.help_at = now.plus(RESCUE_PAUSE_MS);
             let grid = u64::from(self.grid_peers.max(1));
             let dice = self.rng.below(HELPER_S * (1_000 / RESCUE_PAUSE_MS) * grid);
             candidates.extend(job.lots_at_their_end(now).filter(|(_, undone)| dice < *undone));
@@ -198,10 +199,12 @@ impl Node {
 
     /// Lets go of the decided lots of a job, where there are more than a node keeps for others.
     fn make_room(&mut self, now: Millis, id: JobId) {
-        let Some(job) = self.jobs.get(&id) else { return };
+        let others = |job: &&Job| job.manifest.owner != self.config.me;
+        let Some(job) = self.jobs.get(&id).filter(others) else { return };
         let too_many = (job.lots.len() + 1).saturating_sub(LOTS_HELD_MAX);
-        let at_rest = job.lots.iter().filter(|(_, lot)| lot.is_at_rest());
-        let gone: Vec<LotIndex> = at_rest.map(|(lot, _)| *lot).take(too_many).collect();
+        let at_rest = job.lots.iter().filter(|(_, lot)| lot.is_at_rest()).map(|(lot, _)| *lot);
+        let free = at_rest.filter(|lot| !self.keeps(id, *lot));
+        let gone: Vec<LotIndex> = free.take(too_many).collect();
         gone.into_iter().for_each(|lot| self.retire(now, id, lot));
     }
 

@@ -38,6 +38,8 @@ pub struct Node {
     pub(crate) fuel_per_ms: Option<u64>,
     pub(crate) grid_peers: u32,
     pub(crate) doubt_at: Millis,
+    /// When to throw the dice again whether to help at some lot's end.
+    pub(crate) help_at: Millis,
     pub(crate) answered: BTreeMap<PeerKey, Answered>,
     pub(crate) mates: BTreeMap<PeerKey, BTreeSet<(JobId, LotIndex)>>,
     pub(crate) joining: BTreeMap<(JobId, LotIndex), Joining>,
@@ -78,6 +80,7 @@ impl Node {
             fuel_per_ms: None,
             grid_peers: 0,
             doubt_at: Millis(DOUBT_MS),
+            help_at: Millis(0),
             answered: BTreeMap::new(),
             mates: BTreeMap::new(),
             joining: BTreeMap::new(),

@@ -86,12 +86,15 @@ impl Board {
         self.units[at] = Slot::Archived(authors);
     }
 
-    /// Brings back those of some units that are put away.
-    pub(super) fn restore(&mut self, units: impl Iterator<Item = UnitIndex>) {
+    /// Brings back those of some units that are put away; answers which.
+    pub(super) fn restore(&mut self, units: impl Iterator<Item = UnitIndex>) -> Vec<UnitIndex> {
+        let mut restored = Vec::new();
         for (unit, known) in self.recall(units) {
             let at = (unit - self.first) as usize;
             self.units[at] = Slot::Known(Box::new(known));
+            restored.push(unit);
         }
+        restored
     }
 
     /// What is known of those of some units that are put away. The logs of their authors are read

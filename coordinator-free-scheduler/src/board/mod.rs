@@ -38,6 +38,8 @@ pub struct Merged {
     pub touched: Vec<UnitIndex>,
     /// Those among them that stand otherwise now, with how they stood before.
     pub changed: Vec<(UnitIndex, Standing)>,
+    /// Units that had been put away.
+    pub restored: Vec<UnitIndex>,
     /// The author's latest claim.
     pub claim: Option<(AuthorIndex, ClaimedUnits)>,
     /// Bad deeds of the author; what they were part of was left out.
@@ -151,7 +153,7 @@ impl Board {
             }
             Added::Fork(proof) => {
                 merged.touched = self.units_of(author);
-                self.restore(merged.touched.iter().copied());
+                merged.restored = self.restore(merged.touched.iter().copied());
                 self.authors[author as usize].1 = Author::Forked(Box::new(proof.clone()));
                 merged.logged.extend(proof);
                 merged.faults.push(Fault::ForkedLog(self.key(author)));
@@ -182,7 +184,8 @@ impl Board {
     }
 
     fn apply(&mut self, author: AuthorIndex, statements: &[Statement], merged: &mut Merged) {
-        self.restore(statements.iter().flat_map(Said::of).map(|(unit, _)| unit));
+        let units = statements.iter().flat_map(Said::of).map(|(unit, _)| unit);
+        merged.restored.extend(self.restore(units));
         for statement in statements {
             match statement {
                 Statement::Claim(claimed) => match self.claimable(claimed) {

@@ -6,11 +6,12 @@ use alloc::vec::Vec;
 
 impl Lot {
     /// Has this node's answer opened once the rule allows it. Whoever is on the unit as well is
-    /// waited for a little: only who commits before can be a partner.
+    /// waited for a little: only who commits before can be a partner. So is news of who that is, however
+    /// much there is to hurry: of a small grid, nobody is left to run a unit on which openings cross.
     pub(super) fn open_own(&mut self, unit: UnitIndex, now: Millis, pace: &Pace) {
         let others = self.claims.on(unit).iter().filter(|claim| claim.author != self.me);
         let awaited = others.filter(|claim| self.counts(claim.author, unit)).count() > 0;
-        let at = now.plus(if awaited { pace.gather_ms } else { self.hurried(pace.opening_ms) });
+        let at = now.plus(if awaited { pace.gather_ms } else { pace.opening_ms });
         let may = |(answer, _): &(Answer, Nonce)| self.cites(unit, answer).is_some();
         if !self.answers.get(&unit).is_some_and(may) {
             self.outbox.hasten(unit, at);

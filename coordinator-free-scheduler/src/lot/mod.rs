@@ -21,6 +21,7 @@ use crate::{
     UnitIndex,
     board::{
         Board, Merged,
+        log::Log,
         unit::{AuthorIndex, Mark, Standing},
     },
     claims::{Claim, Claims, cut_spans, in_order, ticket},
@@ -320,6 +321,8 @@ impl Lot {
                 self.note_mark(author, mark, true);
             }
         }
+        let due = now.plus(ARCHIVE_MS);
+        self.decided.extend(merged.restored.iter().map(|unit| (due, *unit)));
         for unit in &merged.touched {
             changes.spoke.extend(self.settle(*unit, now, pace));
         }
@@ -362,7 +365,7 @@ impl Lot {
 
     /// Whether every unit is decided and this node owes nobody anything here.
     pub(crate) fn is_at_rest(&self) -> bool {
-        let idle = self.in_hand() == 0 && self.done.is_empty();
+        let idle = self.in_hand() == 0 && self.done.is_empty() && self.has_logged_all();
         !self.is_undone() && idle && self.answers.is_empty() && self.outbox.due().is_none()
     }
 
@@ -404,11 +407,16 @@ impl Lot {
         self.mark_silence(now, pace)
     }
 
+    /// Whether all that this node said is signed and in its log.
+    fn has_logged_all(&self) -> bool {
+        let own = self.board.log(self.my_key, self.place.incarnation);
+        own.map_or(0, Log::next) >= self.place.sequence
+    }
+
     /// Puts away what was decided a while ago and is not in this node's own hands.
     pub fn put_away(&mut self, now: Millis) {
-        let own = self.board.log(self.my_key, self.place.incarnation);
-        if own.is_some_and(|log| log.next() < self.place.sequence) {
-            return; // Some of what this node said is not in its log yet.
+        if !self.has_logged_all() {
+            return;
         }
         while let Some((_, unit)) = self.decided.pop_front_if(|(due, _)| *due <= now) {
             let mine = self.answers.contains_key(&unit) || self.outbox.holds(unit);

@@ -11,7 +11,8 @@ use alloc::vec::Vec;
 impl Lot {
     /// Gives a sign of life if one is due; answers whether it did.
     pub fn beat(&mut self, now: Millis) -> bool {
-        let due = self.in_hand() > 0 && now.since(self.spoke_at) >= self.beat_ms(self.me);
+        let silent = now.since(self.spoke_at) >= self.beat_ms(self.me);
+        let due = silent && self.in_hand() > 0 && !self.held().is_empty();
         if due {
             self.outbox.claim(now);
         }

@@ -10,7 +10,7 @@ use crate::{
     Answer, CITES_MAX, FailReason, Hash, Profile, VOID_PEERS_MAX, Void,
     board::unit::{AuthorIndex, Decision, Unit, Voucher},
 };
-use alloc::{vec, vec::Vec};
+use alloc::{collections::BTreeSet, vec, vec::Vec};
 
 /// What a unit has come to. `counts` leaves out authors who keep two logs; nothing local may.
 pub fn decide(unit: &Unit, profile: Profile, counts: impl Fn(AuthorIndex) -> bool) -> Decision {
@@ -160,6 +160,10 @@ fn may_agree(one: &Voucher, other: &Voucher) -> bool {
 /// Of a verified unit there is nothing left to copy: an answer still sealed is opened, cites nobody
 /// and changes nothing, but tells what its author is worth.
 ///
+/// What a caller cites is cited too, although that commit itself has not come here yet: it was fixed
+/// before. Else two who are called at once, and do not know of each other, could never agree, and in
+/// a small grid nobody might be left to run the unit.
+///
 /// `answer` is the author's own, if known. A commit that an equal opening does not cite may be a
 /// copy of that opening, and is cited only where there is nobody else.
 pub fn may_open(
@@ -190,10 +194,14 @@ pub fn may_open(
     }
     let equal: Vec<&Voucher> =
         callers.iter().copied().filter(|v| answer.is_some() && v.live() == answer).collect();
-    let (mut cites, copies): (Vec<&Hash>, Vec<&Hash>) =
-        sealed.into_iter().partition(|commit| equal.iter().all(|voucher| voucher.cites(commit)));
+    let fits = |commit: &&Hash| equal.iter().all(|voucher| voucher.cites(commit));
+    let (mut cites, copies): (Vec<&Hash>, Vec<&Hash>) = sealed.into_iter().partition(fits);
     cites.sort_unstable();
-    let mut cites: Vec<Hash> = called.into_iter().chain(cites).copied().collect();
+    let held = |commit: &Hash| unit.vouchers.iter().any(|v| v.commit.one() == Some(commit));
+    let cited = callers.iter().flat_map(|caller| &caller.cites);
+    let unheard: BTreeSet<&Hash> = cited.filter(|commit| !held(commit)).filter(fits).collect();
+    let cites = called.into_iter().chain(cites).chain(unheard);
+    let mut cites: Vec<Hash> = cites.copied().collect();
     if cites.len() < wanted {
         cites.extend(copies);
     }
