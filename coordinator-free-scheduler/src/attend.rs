@@ -2,7 +2,8 @@
 //! the grid.
 //!
 //! A node that wants work joins a lot, stays until every unit of it is decided, and lets go of it
-//! some time later; its marks stay in the ledger. The submitter's node is in all lots of its job.
+//! some time later, or when it joins another; its marks stay in the ledger. A few keep the lot until
+//! the submitter has it. The submitter's node is in all lots of its job.
 //! Where there is work is known from [`LotNews`]: hearsay, passed on with anti-entropy, which may
 //! send a node the wrong way and can do no other harm.
 use crate::{

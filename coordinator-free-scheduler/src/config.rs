@@ -123,7 +123,7 @@ pub const RESCUES_MAX: usize = 8;
 pub const RESCUE_PERCENT: u64 = 70;
 /// How long an idle node waits before it looks for somebody to rescue again, milliseconds.
 pub const RESCUE_PAUSE_MS: u64 = 500;
-/// A lot's first answers wait so many times shorter for company than later ones.
+/// A lot's first commits wait so many times shorter for company than later ones.
 pub const FIRST_TIMES: u64 = 8;
 /// An announced speed counts up to so many times what the author was seen to deliver: fuel is known
 /// only when a unit is verified, so what is seen lags behind what is there …

@@ -28,7 +28,17 @@ struct Stranger {
     previous: Hash,
 }
 
+/// Units of the job that somebody holds.
+fn bound(node: &Node, job: JobId) -> usize {
+    node.status(job).expect("known").running as usize
+}
+
 impl Stranger {
+    fn new(job: JobId) -> Stranger {
+        let place = Place { incarnation: 7, sequence: 0 };
+        Stranger { job, place, previous: Hash::default() }
+    }
+
     fn claims(&mut self, node: &mut Node, now: Millis, units: u32) {
         let speed = Speed { log2_fuel_per_ms: 40, slots: 255 };
         let spans = vec![Span { first: 0, count: units }];
@@ -50,20 +60,18 @@ impl Stranger {
 #[test]
 fn who_delivers_nothing_binds_little_and_each_time_for_longer_nothing() {
     let (mut node, job) = listener();
-    let place = Place { incarnation: 7, sequence: 0 };
-    let mut stranger = Stranger { job, place, previous: Hash::default() };
-    let bound = |node: &Node| node.status(job).expect("known").running as usize;
+    let mut stranger = Stranger::new(job);
     let lease = Pace::default().lease_ms;
     let mut now = Millis(1_000);
     // Each time its lease ends it is believed again only after twice as long.
     for times in [2, 4, 8] {
         stranger.claims(&mut node, now, UNITS);
-        assert_eq!(bound(&node), UNRELEASED_MIN, "a claim on everything, {times}");
+        assert_eq!(bound(&node, job), UNRELEASED_MIN, "a claim on everything, {times}");
         now = now.plus(lease);
         node.handle(now, Input::Tick);
-        assert_eq!(bound(&node), 0, "the lease has ended, {times}");
+        assert_eq!(bound(&node, job), 0, "the lease has ended, {times}");
         stranger.claims(&mut node, now.plus(lease * times - 1), UNITS);
-        assert_eq!(bound(&node), 0, "it is not believed yet, {times}");
+        assert_eq!(bound(&node, job), 0, "it is not believed yet, {times}");
         now = now.plus(lease * times);
         stranger.claims(&mut node, now, 0);
     }
@@ -72,9 +80,7 @@ fn who_delivers_nothing_binds_little_and_each_time_for_longer_nothing() {
 #[test]
 fn what_the_silent_hold_is_open_again_before_their_lease_ends() {
     let (mut node, job) = listener();
-    let place = Place { incarnation: 7, sequence: 0 };
-    let mut stranger = Stranger { job, place, previous: Hash::default() };
-    let bound = |node: &Node| node.status(job).expect("known").running as usize;
+    let mut stranger = Stranger::new(job);
     // It delivers ten units that cost it ten seconds each, and so holds its next for long.
     for unit in 100..110 {
         let answer = truth::right(job, unit, 10_000 << 10);
@@ -94,11 +100,11 @@ fn what_the_silent_hold_is_open_again_before_their_lease_ends() {
     for beat in 1..=BEATS_MISSED {
         stranger.says(&mut node, Millis(2 + beat * BEAT_MS), claim());
         node.handle(Millis(3 + beat * BEAT_MS), Input::Tick);
-        assert_eq!(bound(&node), 20, "after {beat} signs of life");
+        assert_eq!(bound(&node, job), 20, "after {beat} signs of life");
     }
     // … until there is none.
     node.handle(Millis(2 + 2 * silence), Input::Tick);
-    assert_eq!(bound(&node), 20, "just in time");
+    assert_eq!(bound(&node, job), 20, "just in time");
     node.handle(Millis(2 + 2 * silence + BEAT_MS), Input::Tick);
-    assert_eq!(bound(&node), 0);
+    assert_eq!(bound(&node, job), 0);
 }

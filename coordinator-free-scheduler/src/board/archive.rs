@@ -1,5 +1,5 @@
-//! Units that are decided and that nobody has spoken of for a while: of each only its authors are
-//! kept, all else is in their logs and is read again when it is wanted.
+//! Units that were decided a while ago: of each only its authors are kept, all else is in their logs
+//! and is read again when it is wanted.
 //!
 //! A board holds very many units, and at any time few of them change. What is put away and restored
 //! is what it was: joining what the logs say gives the same in any order.
