@@ -41,6 +41,8 @@ pub const KEEPERS: usize = 5;
 pub const NEWS_AGE_S_MAX: u16 = 600;
 /// Lots of one job that are told of in one message.
 pub const NEWS_MAX: usize = 32;
+/// … and of others after this time, where there are more, milliseconds.
+const NEWS_TURN_MS: u64 = 10_000;
 /// Jobs that are told of in one message.
 const NEWS_JOBS_MAX: usize = 16;
 /// Lots that a neighbour is known to be in.
@@ -304,9 +306,8 @@ impl Node {
     /// Whether this node is one of those few that keep a decided lot for its submitter, who has not
     /// shown yet to have all of it. What is kept so takes no more than half of what a node may hold.
     fn keeps(&self, id: JobId, index: LotIndex) -> bool {
-        let Some(job) = self.jobs.get(&id).filter(|_| self.units_known <= LIMITS.units / 2) else {
-            return false;
-        };
+        let wanted = |job: &&Job| !job.cancelled() && self.units_known <= LIMITS.units / 2;
+        let Some(job) = self.jobs.get(&id).filter(wanted) else { return false };
         let lot = job.lots.get(&index).filter(|_| !job.with_owner.contains(&index));
         lot.is_some_and(|lot| lot.is_among_first(KEEPERS))
     }
@@ -378,7 +379,8 @@ impl Job {
         over.map(|news| (news.lot, news.undone.into()))
     }
 
-    /// Own lots, then what was heard of others, youngest first.
+    /// Own lots, then what was heard of others: those first that are not done, and each time others
+    /// of them, where a job has more than fit.
     fn news(&self, now: Millis) -> Vec<LotNews> {
         let own = self.lots.iter().map(|(index, lot)| LotNews {
             lot: *index,
@@ -391,7 +393,13 @@ impl Job {
         let others = self.heard.iter().filter(|(lot, _)| !self.lots.contains_key(lot));
         let held = others.map(|(_, heard)| heard).filter(|heard| heard.holds(now));
         news.extend(held.map(|heard| LotNews { age_s: heard.age_s(now), ..heard.news }));
-        news.sort_by_key(|news| news.age_s);
+        let lots = self.manifest.lots();
+        let first = ((now.0 / NEWS_TURN_MS) as u32).wrapping_mul(NEWS_MAX as u32);
+        let turn = |lot: LotIndex| (lot % lots + lots - first % lots) % lots;
+        news.sort_by_key(|news| {
+            let own = self.lots.contains_key(&news.lot);
+            (!own, news.undone == 0, turn(news.lot))
+        });
         news.truncate(NEWS_MAX);
         news
     }

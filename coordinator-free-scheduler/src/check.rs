@@ -32,9 +32,8 @@ impl Node {
         for (id, job) in &self.jobs {
             for lot in job.lots.values() {
                 lot.records().for_each(|(peer, record)| counted.add_all(peer, record));
-                for (_, authors) in lot.silence().overdue() {
-                    let keys = authors.iter().map(|author| lot.board.key(*author));
-                    keys.for_each(|peer| counted.silence(peer, true));
+                for (_, author) in lot.silence().overdue() {
+                    counted.silence(lot.board.key(author), true);
                 }
             }
             self.check_silent(*id)?;

@@ -41,7 +41,7 @@ impl Default for Pace {
     fn default() -> Self {
         Pace {
             commit_ms: 250,
-            opening_ms: 250,
+            opening_ms: 100,
             gather_ms: 1_500,
             record_ms: 500,
             sync_ms: 2_000,

@@ -168,8 +168,10 @@ fn opened_digests(statement: &Statement) -> Vec<Hash> {
         Statement::Openings(openings) => {
             openings.iter().filter_map(|opening| digest_of(&opening.answer)).collect()
         }
-        Statement::Claim(_) | Statement::Commits(_) | Statement::Voids(_) | Statement::Cancel => {
-            Vec::new()
-        }
+        Statement::Claim(_)
+        | Statement::Commits(_)
+        | Statement::Calls(_)
+        | Statement::Voids(_)
+        | Statement::Cancel => Vec::new(),
     }
 }

@@ -1,6 +1,6 @@
 //! What this node is about to say of one lot, until it fits a batch and its time has come.
 use crate::{
-    Answer, BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, ClaimedUnits, Commit, Millis, Nonce, Opening,
+    Answer, BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, Call, ClaimedUnits, Commit, Millis, Nonce, Opening,
     Statement, UnitIndex, Void,
 };
 use alloc::{collections::BTreeMap, vec::Vec};
@@ -13,6 +13,8 @@ const CLAIM_SPANS_MAX: usize = BATCH_ENTRIES_MAX / 4;
 const SPAN_BYTES: usize = 5 + 5;
 /// Bytes that a commit takes at most: unit and hash.
 const COMMIT_BYTES: usize = 5 + 32;
+/// Bytes that a call takes beyond what it cites and declines: unit and lengths.
+const CALL_BYTES: usize = 5 + 2;
 /// Bytes that an opening takes beyond what it cites: unit, answer, nonce, and their lengths.
 const OPENING_BYTES: usize = 5 + 145 + 16 + 2;
 /// Units that are committed to and opened in one go; they fit a batch twice over.
@@ -26,6 +28,7 @@ pub struct Outbox {
     claim: bool,
     commits: Vec<(Commit, Answer, Nonce)>,
     at_once: bool,
+    calls: BTreeMap<UnitIndex, Millis>,
     openings: BTreeMap<UnitIndex, Ready>,
     voids: Vec<(UnitIndex, Void)>,
     cancel: bool,
@@ -90,6 +93,18 @@ impl Outbox {
         self.due_by(if self.commits.len() >= FULL_COMMITS { now } else { at });
     }
 
+    /// Adds that somebody is to be called about a unit at `at`, or earlier if it says so already.
+    pub fn call(&mut self, unit: UnitIndex, at: Millis) {
+        let due = self.calls.entry(unit).or_insert(at);
+        *due = at.min(*due);
+        self.due_by(at);
+    }
+
+    /// Takes the units about which somebody is to be called by now.
+    pub fn take_calls(&mut self, now: Millis) -> Vec<UnitIndex> {
+        self.calls.extract_if(.., |_, due| *due <= now).map(|(unit, _)| unit).collect()
+    }
+
     /// Adds an answer to be opened at `at`.
     pub fn open(&mut self, unit: UnitIndex, answer: Answer, nonce: Nonce, at: Millis) {
         self.openings.insert(unit, Ready { answer, nonce, due: at });
@@ -140,9 +155,14 @@ impl Outbox {
         }
     }
 
-    /// Takes all that is in it but answers that are not to be opened yet, cut into batches within
+    /// Takes all that is in it but what is to wait, cut into batches within
     /// their limits; `held` is claimed if a claim is to be said.
-    pub fn take(&mut self, mut held: ClaimedUnits, openings: Vec<Opening>) -> Vec<Parcel> {
+    pub fn take(
+        &mut self,
+        mut held: ClaimedUnits,
+        calls: Vec<Call>,
+        openings: Vec<Opening>,
+    ) -> Vec<Parcel> {
         let mut cut = Cut::default();
         if core::mem::take(&mut self.claim) {
             // A hint: what does not fit goes without saying.
@@ -164,6 +184,14 @@ impl Outbox {
                 _ => cut.statements().push(Statement::Commits(alloc::vec![commit])),
             }
         }
+        for call in calls {
+            let hashes = call.cites.len() + call.declines.len();
+            cut.begin_if_full(CALL_BYTES + 32 * hashes, 1);
+            match cut.statements().last_mut() {
+                Some(Statement::Calls(calls)) => calls.push(call),
+                _ => cut.statements().push(Statement::Calls(alloc::vec![call])),
+            }
+        }
         for opening in openings {
             cut.begin_if_full(OPENING_BYTES + 32 * opening.cites.len(), 1);
             match cut.statements().last_mut() {
@@ -182,7 +210,8 @@ impl Outbox {
             cut.begin_if_full(2, 1);
             cut.statements().push(Statement::Cancel);
         }
-        self.due = self.openings.values().map(|ready| ready.due).min();
+        let openings = self.openings.values().map(|ready| ready.due);
+        self.due = openings.chain(self.calls.values().copied()).min();
         cut.parcels
     }
 }

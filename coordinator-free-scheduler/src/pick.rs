@@ -154,7 +154,10 @@ impl Node {
             }
         };
         let claimed = lot.claim(units.max(1) as u32, share, speed, now, &pace);
-        self.follow_up(id, index);
+        if claimed {
+            // Else nothing is to be said, and what waits for the disk must not wake the node again.
+            self.follow_up(id, index);
+        }
         claimed
     }
 

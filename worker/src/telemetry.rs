@@ -99,6 +99,7 @@ impl Metrics {
             let kind = match statement {
                 Statement::Claim(_) => "claim",
                 Statement::Commits(_) => "commit",
+                Statement::Calls(_) => "call",
                 Statement::Openings(_) => "opening",
                 Statement::Voids(_) => "void",
                 Statement::Cancel => "cancel",

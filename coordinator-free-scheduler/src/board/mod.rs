@@ -192,7 +192,10 @@ impl Board {
                     Ok(()) => merged.claim = Some((author, claimed.clone())),
                     Err(fault) => merged.faults.push(fault),
                 },
-                Statement::Commits(_) | Statement::Openings(_) | Statement::Voids(_) => {
+                Statement::Commits(_)
+                | Statement::Calls(_)
+                | Statement::Openings(_)
+                | Statement::Voids(_) => {
                     for (unit, said) in Said::of(statement) {
                         self.say(author, unit, said, merged);
                     }

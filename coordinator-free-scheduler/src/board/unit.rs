@@ -4,8 +4,8 @@
 //! and idempotent by construction. An author who says two different things about a unit has said
 //! nothing: it harms itself alone.
 use crate::{
-    Answer, CITES_MAX, Fault, Hash, JobId, Nonce, Opening, PeerKey, Statement, UnitIndex, Void,
-    commitment,
+    Answer, CITES_MAX, Call, Fault, Hash, JobId, Nonce, Opening, PeerKey, Statement, UnitIndex,
+    Void, commitment,
 };
 use alloc::vec::Vec;
 
@@ -67,8 +67,10 @@ pub struct Voucher {
     pub commit: Once<Hash>,
     /// Its answer.
     pub opening: Once<Opened>,
-    /// Commits it held when it opened, sorted.
+    /// Others' commits that it held while its answer was sealed, sorted.
     pub cites: Vec<Hash>,
+    /// Commits to answers that differ from its own, sealed one, by its own word, sorted.
+    pub declines: Vec<Hash>,
     /// Whether the answer fits the commit; `None` until there are both.
     pub fits: Option<bool>,
 }
@@ -76,7 +78,8 @@ pub struct Voucher {
 impl Voucher {
     fn new(author: AuthorIndex) -> Voucher {
         let (commit, opening) = (Once::Nothing, Once::Nothing);
-        Voucher { author, commit, opening, cites: Vec::new(), fits: None }
+        let (cites, declines) = (Vec::new(), Vec::new());
+        Voucher { author, commit, opening, cites, declines, fits: None }
     }
 
     /// The answer, if it is opened, single and fits its commit.
@@ -102,19 +105,24 @@ impl Voucher {
         }
     }
 
-    /// Whether its opening cites this commit.
+    /// Whether it cites this commit.
     pub fn cites(&self, commit: &Hash) -> bool {
         self.cites.binary_search(commit).is_ok()
     }
 
-    /// Whether each of the two opened holding the other's commit.
+    /// Whether its answer, though sealed, is not that of another, by its own word.
+    pub fn declined(&self, other: &Voucher) -> bool {
+        other.commit.one().is_some_and(|commit| self.declines.binary_search(commit).is_ok())
+    }
+
+    /// Whether each of the two held the other's commit while its own answer was sealed.
     pub fn mutual(&self, other: &Voucher) -> bool {
         let cites = |a: &Voucher, b: &Voucher| b.commit.one().is_some_and(|hash| a.cites(hash));
         cites(self, other) && cites(other, self)
     }
 
-    /// Joins in citations; answers whether there are more now. An opening that cites too many, or
-    /// of which there are several, cites nothing.
+    /// Joins in citations; answers whether there are more now. Who cites too many, or opens several
+    /// answers, cites nothing.
     fn cite(&mut self, cites: &[Hash]) -> bool {
         let before = self.cites.len();
         self.cites.extend(cites);
@@ -127,6 +135,16 @@ impl Voucher {
             self.cites.clear();
         }
         self.cites.len() != before
+    }
+
+    /// Joins in what it declines; answers whether that is more now. Beyond the limit the least count.
+    fn decline(&mut self, declines: &[Hash]) -> bool {
+        let before = self.declines.clone();
+        self.declines.extend(declines);
+        self.declines.sort_unstable();
+        self.declines.dedup();
+        self.declines.truncate(CITES_MAX);
+        self.declines != before
     }
 
     fn weigh(&mut self, job: JobId, unit: UnitIndex, author: PeerKey) {
@@ -235,8 +253,17 @@ impl Unit {
         match said {
             Said::Commit(hash) => Heard::news(self.commit(name, author, hash)),
             Said::Void(void) => Heard::news(self.void(author, void)),
-            Said::Opening(opening) if opening.cites.len() > CITES_MAX => {
+            Said::Call(Call { cites, .. }) | Said::Opening(Opening { cites, .. })
+                if cites.len() > CITES_MAX =>
+            {
                 Heard { news: false, fault: Some(Fault::TooManyCites) }
+            }
+            Said::Call(call) if call.declines.len() > CITES_MAX => {
+                Heard { news: false, fault: Some(Fault::TooManyCites) }
+            }
+            Said::Call(call) => {
+                let voucher = self.voucher_mut(author);
+                Heard::news(voucher.cite(&call.cites) | voucher.decline(&call.declines))
             }
             Said::Opening(opening) => {
                 let news = self.open(name, author, opening);
@@ -280,7 +307,11 @@ impl Unit {
 
     /// About how many bytes it takes.
     pub fn bytes(&self) -> usize {
-        let voucher = |voucher: &Voucher| size_of::<Voucher>() + size_of_val(&voucher.cites[..]);
+        let voucher = |voucher: &Voucher| {
+            size_of::<Voucher>()
+                + size_of_val(&voucher.cites[..])
+                + size_of_val(&voucher.declines[..])
+        };
         let vouchers: usize = self.vouchers.iter().map(voucher).sum();
         size_of::<Unit>() + vouchers + size_of_val(&self.standing.marks[..])
     }
@@ -334,6 +365,8 @@ impl Unit {
 pub enum Said<'a> {
     /// The hash of its answer.
     Commit(Hash),
+    /// Whom it calls.
+    Call(&'a Call),
     /// Its answer.
     Opening(&'a Opening),
     /// That its host could not run it.
@@ -343,15 +376,19 @@ pub enum Said<'a> {
 impl<'a> Said<'a> {
     /// What a statement says of units.
     pub fn of(statement: &'a Statement) -> impl Iterator<Item = (UnitIndex, Said<'a>)> {
-        let (commits, openings, voids) = match statement {
-            Statement::Commits(commits) => (commits.as_slice(), [].as_slice(), [].as_slice()),
-            Statement::Openings(openings) => ([].as_slice(), openings.as_slice(), [].as_slice()),
-            Statement::Voids(voids) => ([].as_slice(), [].as_slice(), voids.as_slice()),
-            Statement::Claim(_) | Statement::Cancel => Default::default(),
-        };
+        let (mut commits, mut calls, mut openings, mut voids) = Default::default();
+        match statement {
+            Statement::Commits(said) => commits = said.as_slice(),
+            Statement::Calls(said) => calls = said.as_slice(),
+            Statement::Openings(said) => openings = said.as_slice(),
+            Statement::Voids(said) => voids = said.as_slice(),
+            Statement::Claim(_) | Statement::Cancel => {}
+        }
         let commits = commits.iter().map(|commit| (commit.unit, Said::Commit(commit.hash)));
+        let calls = calls.iter().map(|call| (call.unit, Said::Call(call)));
         let openings = openings.iter().map(|opening| (opening.unit, Said::Opening(opening)));
-        commits.chain(openings).chain(voids.iter().map(|(unit, void)| (*unit, Said::Void(*void))))
+        let voids = voids.iter().map(|(unit, void)| (*unit, Said::Void(*void)));
+        commits.chain(calls).chain(openings).chain(voids)
     }
 }
 

@@ -1,39 +1,58 @@
 //! This node's own answers: sealed behind their commits until the rule allows to open them, and
 //! taken up again after a restart.
 use super::Lot;
-use crate::{Answer, Hash, Millis, Nonce, Opening, Pace, UnitIndex, verify::quorum};
+use crate::{
+    Answer, Call, Millis, Nonce, Opening, Pace, UnitIndex,
+    verify::step::{Step, step},
+};
 use alloc::vec::Vec;
 
 impl Lot {
-    /// Has this node's answer opened once the rule allows it. Whoever is on the unit as well is
-    /// waited for a little: only who commits before can be a partner. So is news of who that is, however
-    /// much there is to hurry: of a small grid, nobody is left to run a unit on which openings cross.
+    /// Has the step taken that is due for this node's answer. Whoever is on the unit as well is
+    /// waited for a little: only who commits before can be a partner.
     pub(super) fn open_own(&mut self, unit: UnitIndex, now: Millis, pace: &Pace) {
         let others = self.claims.on(unit).iter().filter(|claim| claim.author != self.me);
         let awaited = others.filter(|claim| self.counts(claim.author, unit)).count() > 0;
         let at = now.plus(if awaited { pace.gather_ms } else { pace.opening_ms });
-        let may = |(answer, _): &(Answer, Nonce)| self.cites(unit, answer).is_some();
-        if !self.answers.get(&unit).is_some_and(may) {
-            self.outbox.hasten(unit, at);
-        } else if let Some((answer, nonce)) = self.answers.remove(&unit) {
-            self.outbox.open(unit, answer, nonce, at);
+        match self.answers.get(&unit).and_then(|(answer, _)| self.step(unit, answer)) {
+            Some(Step::Call { .. }) => self.outbox.call(unit, at),
+            Some(Step::Open(_)) => {
+                if let Some((answer, nonce)) = self.answers.remove(&unit) {
+                    self.outbox.open(unit, answer, nonce, at);
+                }
+            }
+            None => self.outbox.hasten(unit, at),
         }
     }
 
-    /// What an opening of this node's would cite, if it may be opened.
-    fn cites(&self, unit: UnitIndex, answer: &Answer) -> Option<Vec<Hash>> {
+    fn step(&self, unit: UnitIndex, answer: &Answer) -> Option<Step> {
         let counts = |author| self.counts(author, unit);
-        let known = self.board.unit(unit)?;
-        quorum::may_open(known, self.me, self.quorum, Some(answer), counts)
+        step(self.board.unit(unit)?, self.me, self.quorum, Some(answer), counts)
     }
 
-    /// The openings that are due. An answer whose partners are not counted on any more waits again.
+    /// The calls that are due, and not needless by now.
+    pub(super) fn due_calls(&mut self, now: Millis) -> Vec<Call> {
+        let due = self.outbox.take_calls(now);
+        let call = |unit: UnitIndex| match self.step(unit, &self.answers.get(&unit)?.0)? {
+            Step::Call { cites, declines } => Some(Call { unit, cites, declines }),
+            Step::Open(_) => None,
+        };
+        due.into_iter().filter_map(call).collect()
+    }
+
+    /// The openings that are due. An answer whose partners are not counted on any more waits again,
+    /// or calls others.
     pub(super) fn due_openings(&mut self, now: Millis) -> Vec<Opening> {
         let mut openings = Vec::new();
         for (unit, answer, nonce) in self.outbox.take_ready(now) {
-            match self.cites(unit, &answer) {
-                Some(cites) => openings.push(Opening { unit, answer, nonce, cites }),
-                None => drop(self.answers.insert(unit, (answer, nonce))),
+            match self.step(unit, &answer) {
+                Some(Step::Open(cites)) => openings.push(Opening { unit, answer, nonce, cites }),
+                other => {
+                    self.answers.insert(unit, (answer, nonce));
+                    if let Some(Step::Call { .. }) = other {
+                        self.outbox.call(unit, now);
+                    }
+                }
             }
         }
         openings

@@ -221,7 +221,10 @@ impl Lot {
     ) -> Result<(Merged, Changes), Fault> {
         let author = self.board.author(batch.author)?;
         let mut merged = self.board.merge(signed, batch)?;
-        self.note_sign(author, now, pace);
+        if !merged.logged.is_empty() {
+            // What was said before is no sign that its author is still there.
+            self.note_sign(author, now, pace);
+        }
         if let Some((author, claimed)) = merged.claim.take_if(|(author, _)| *author != self.me) {
             self.hear_claim(author, claimed, now, pace);
         }
@@ -236,7 +239,8 @@ impl Lot {
             false => ClaimedUnits::default(),
         };
         let openings = self.due_openings(now);
-        self.outbox.take(held, openings)
+        let calls = self.due_calls(now);
+        self.outbox.take(held, calls, openings)
     }
 
     /// Says something of this node's own; the batch bytes are to be signed and persisted.
@@ -380,8 +384,7 @@ impl Lot {
 
     /// Authors of overdue openings, once for each.
     pub(crate) fn silent_authors(&self) -> impl Iterator<Item = PeerKey> {
-        let authors = self.silence.overdue().flat_map(|(_, authors)| authors);
-        authors.map(|author| self.board.key(*author))
+        self.silence.overdue().map(|(_, author)| self.board.key(author))
     }
 
     /// Peers whose opening of some unit is overdue.
@@ -454,7 +457,9 @@ fn tried_units(statement: &Statement) -> Vec<UnitIndex> {
     match statement {
         Statement::Commits(commits) => commits.iter().map(|commit| commit.unit).collect(),
         Statement::Voids(voids) => voids.iter().map(|(unit, _)| *unit).collect(),
-        Statement::Claim(_) | Statement::Openings(_) | Statement::Cancel => Vec::new(),
+        Statement::Claim(_) | Statement::Calls(_) | Statement::Openings(_) | Statement::Cancel => {
+            Vec::new()
+        }
     }
 }
 

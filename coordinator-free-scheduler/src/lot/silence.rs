@@ -1,78 +1,105 @@
-//! Peers that owe an opening: one is due as soon as its author may open, overdue some time later.
+//! Peers that owe a step: a call or an opening, due as soon as its author may, overdue some time later.
 //!
 //! Marks are this node's own opinion, by its own clock: they say whom it counts on when it looks
-//! for work, are lifted when the opening comes after all, and never enter a verdict.
+//! for work, are lifted when the step comes after all, and never enter a verdict.
 use super::{Lot, give_back};
 use crate::{
     Decision, Millis, Pace, PeerKey, UnitIndex,
-    board::unit::{AuthorIndex, Unit},
-    verify::quorum,
+    board::unit::{AuthorIndex, Unit, Voucher},
+    verify::step::step,
 };
 use alloc::{
     collections::{BTreeMap, VecDeque},
     vec::Vec,
 };
 
-/// Openings that are due, and those that are overdue.
+/// Steps that are due, and those that are overdue.
 #[derive(Clone, Debug, Default)]
 pub struct Silence {
     /// In the order of their time, since each waits equally long.
-    due: VecDeque<(Millis, UnitIndex, AuthorIndex)>,
-    overdue: BTreeMap<UnitIndex, Vec<AuthorIndex>>,
+    due: VecDeque<(Millis, UnitIndex, Debt)>,
+    overdue: BTreeMap<UnitIndex, Vec<Debt>>,
+}
+
+/// Who owes a step, and how many commits it had named by then: if it names more, it has spoken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Debt {
+    author: AuthorIndex,
+    named: u8,
+}
+
+impl Debt {
+    fn of(voucher: &Voucher) -> Debt {
+        let named = voucher.cites.len() + voucher.declines.len();
+        Debt { author: voucher.author, named: named as u8 }
+    }
+
+    fn is_settled(self, unit: &Unit) -> bool {
+        let sealed = unit.voucher(self.author).filter(|voucher| voucher.unopened().is_some());
+        sealed.is_none_or(|voucher| Debt::of(voucher) != self)
+    }
 }
 
 impl Silence {
-    /// Whether an author's opening of a unit is overdue.
+    /// Whether an author's step on a unit is overdue.
     pub fn holds(&self, author: AuthorIndex, unit: UnitIndex) -> bool {
-        self.overdue.get(&unit).is_some_and(|silent| silent.contains(&author))
+        self.overdue
+            .get(&unit)
+            .is_some_and(|silent| silent.iter().any(|debt| debt.author == author))
     }
 
-    /// Openings overdue, by unit.
-    pub fn overdue(&self) -> impl Iterator<Item = (UnitIndex, &[AuthorIndex])> {
-        self.overdue.iter().map(|(unit, authors)| (*unit, authors.as_slice()))
+    /// Authors whose steps are overdue, by unit.
+    pub fn overdue(&self) -> impl Iterator<Item = (UnitIndex, AuthorIndex)> {
+        let each = |(unit, debts)| core::iter::repeat(unit).zip(debts);
+        self.overdue
+            .iter()
+            .flat_map(each)
+            .map(|(unit, debt): (&UnitIndex, &Debt)| (*unit, debt.author))
     }
 
     pub(super) fn next_due(&self) -> Option<Millis> {
         self.due.front().map(|(at, ..)| *at)
     }
 
-    fn pop_due(&mut self, now: Millis) -> Option<(UnitIndex, AuthorIndex)> {
-        let (_, unit, author) = self.due.pop_front_if(|(at, ..)| *at <= now)?;
-        Some((unit, author))
+    fn pop_due(&mut self, now: Millis) -> Option<(UnitIndex, Debt)> {
+        let (_, unit, debt) = self.due.pop_front_if(|(at, ..)| *at <= now)?;
+        Some((unit, debt))
     }
 }
 
 impl Lot {
-    /// Waits for the openings of a unit that are due from now on.
+    /// Waits for the steps on a unit that are due from now on.
     pub(super) fn watch_silence(&mut self, unit: UnitIndex, now: Millis, pace: &Pace) {
         let Some(known) = self.board.unit(unit) else { return };
         if known.vouchers.len() < self.quorum as usize {
             return;
         }
-        let owes =
-            |author: &AuthorIndex| *author != self.me && self.owes_opening(unit, known, *author);
-        let authors = known.vouchers.iter().map(|voucher| voucher.author).filter(owes);
-        let due: Vec<AuthorIndex> = authors.collect();
+        let owes = |voucher: &&Voucher| {
+            voucher.author != self.me && self.owes_step(unit, known, voucher.author)
+        };
+        let due: Vec<Debt> = known.vouchers.iter().filter(owes).map(Debt::of).collect();
         let at = now.plus(pace.silence_ms);
-        self.silence.due.extend(due.into_iter().map(|author| (at, unit, author)));
+        self.silence.due.extend(due.into_iter().map(|debt| (at, unit, debt)));
     }
 
     /// Whether an undecided unit waits for this author, who has commits enough of peers that this
     /// node counts on: the author is likely to count on them too.
-    fn owes_opening(&self, unit: UnitIndex, known: &Unit, author: AuthorIndex) -> bool {
+    fn owes_step(&self, unit: UnitIndex, known: &Unit, author: AuthorIndex) -> bool {
         let counts = |other| self.counts(other, unit);
         known.standing.decision == Decision::Open
-            && quorum::may_open(known, author, self.quorum, None, counts).is_some()
+            && step(known, author, self.quorum, None, counts).is_some()
     }
 
-    /// Marks the openings that are overdue now; answers their authors, once for each opening.
+    /// Marks the steps that are overdue now; answers their authors, once for each unit.
     pub(super) fn mark_silence(&mut self, now: Millis, pace: &Pace) -> Vec<PeerKey> {
         let mut silent = Vec::new();
-        while let Some((unit, author)) = self.silence.pop_due(now) {
-            let known = self.board.unit(unit);
-            let owes = known.is_some_and(|known| self.owes_opening(unit, known, author));
+        while let Some((unit, debt)) = self.silence.pop_due(now) {
+            let author = debt.author;
+            let owes = self.board.unit(unit).is_some_and(|known| {
+                !debt.is_settled(known) && self.owes_step(unit, known, author)
+            });
             if owes && !self.silence.holds(author, unit) {
-                self.silence.overdue.entry(unit).or_default().push(author);
+                self.silence.overdue.entry(unit).or_default().push(debt);
                 silent.push(self.board.key(author));
                 self.open_own(unit, now, pace);
                 // Without this one, another may owe.
@@ -84,20 +111,17 @@ impl Lot {
         silent
     }
 
-    /// Lifts the marks of authors who opened after all.
+    /// Lifts the marks of authors who spoke after all.
     pub(super) fn break_silence(&mut self, unit: UnitIndex) -> Vec<PeerKey> {
         let (Some(marks), Some(known)) =
             (self.silence.overdue.get_mut(&unit), self.board.unit(unit))
         else {
             return Vec::new();
         };
-        let sealed = |author: &AuthorIndex| {
-            known.voucher(*author).is_some_and(|voucher| voucher.unopened().is_some())
-        };
-        let spoke: Vec<AuthorIndex> = marks.extract_if(.., |author| !sealed(author)).collect();
+        let spoke: Vec<Debt> = marks.extract_if(.., |debt| debt.is_settled(known)).collect();
         if marks.is_empty() {
             self.silence.overdue.remove(&unit);
         }
-        spoke.into_iter().map(|author| self.board.key(author)).collect()
+        spoke.into_iter().map(|debt| self.board.key(debt.author)).collect()
     }
 }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 pub const BATCH_BYTES_MAX: usize = 32 << 10;
 /// Most unit entries in a batch.
 pub const BATCH_ENTRIES_MAX: usize = 1_024;
-/// Most commits that an opening may cite.
+/// Most commits that one author may cite of a unit.
 pub const CITES_MAX: usize = 8;
 /// What is signed before a batch's bytes, so that no other statement can be taken for one.
 pub const BATCH_CONTEXT: &[u8] = b"dugnad 1 batch\0";
@@ -89,7 +89,20 @@ pub struct Commit {
     pub hash: Hash,
 }
 
-/// An answer that was committed to, and whose commits its author held when it opened.
+/// "I hold these commits, and my own answer is sealed": each is another author's of the same unit.
+/// Whoever is cited committed before the answer was there to be copied.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+pub struct Call {
+    /// The unit.
+    pub unit: UnitIndex,
+    /// The commits, at most [`CITES_MAX`].
+    pub cites: Vec<Hash>,
+    /// Commits of authors who cite its author's, but whose answers it knows to differ from its own:
+    /// nobody need wait for the two to agree. At most [`CITES_MAX`].
+    pub declines: Vec<Hash>,
+}
+
+/// An answer that was committed to.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
 pub struct Opening {
     /// The unit.
@@ -98,8 +111,7 @@ pub struct Opening {
     pub answer: Answer,
     /// What hid it.
     pub nonce: Nonce,
-    /// Other authors' commits for this unit that the author held, at most [`CITES_MAX`]. Whoever
-    /// committed before this opening cannot have copied from it.
+    /// Commits that its author held, beyond those of its [`Call`]s; with them at most [`CITES_MAX`].
     pub cites: Vec<Hash>,
 }
 
@@ -117,6 +129,8 @@ pub enum Statement {
     Voids(Vec<(UnitIndex, Void)>),
     /// The owner ends the job.
     Cancel,
+    /// Who is asked to open.
+    Calls(Vec<Call>),
 }
 
 impl Statement {
@@ -125,6 +139,7 @@ impl Statement {
         match self {
             Statement::Claim(claimed) => claimed.spans.len() + claimed.rescues.len(),
             Statement::Commits(commits) => commits.len(),
+            Statement::Calls(calls) => calls.len(),
             Statement::Openings(openings) => openings.len(),
             Statement::Voids(voids) => voids.len(),
             Statement::Cancel => 1,

@@ -1,2 +1,3 @@
-//! When a unit is decided: pure functions of what is known of it.
+//! When a unit is decided, and what brings it there: pure functions of what is known of it.
 pub mod quorum;
+pub mod step;

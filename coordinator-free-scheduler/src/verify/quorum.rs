@@ -1,16 +1,16 @@
 //! Profile `quorum = n`: n equal answers, each by a peer that cannot have copied from the others.
 //!
-//! An answer is opened only by a peer that holds n distinct authors' commits, and its opening cites
-//! them. A unit is verified iff n distinct authors have equal openings each of which cites all the
-//! others' commits: whoever is cited had committed before. No clock and nobody's word is needed, so
-//! any two nodes that hold the same statements decide alike, in whatever order they came.
+//! An author cites others' commits while its own answer is sealed, see [`step`](super::step). A unit
+//! is verified iff n distinct authors have equal openings and each cites all the others' commits:
+//! whoever is cited had committed before. No clock and nobody's word is needed, so any two nodes
+//! that hold the same statements decide alike, in whatever order they came.
 //!
 //! What it is not: a defence against colluders, who may agree on a wrong answer beforehand.
 use crate::{
-    Answer, CITES_MAX, FailReason, Hash, Profile, VOID_PEERS_MAX, Void,
+    FailReason, Profile, VOID_PEERS_MAX, Void,
     board::unit::{AuthorIndex, Decision, Unit, Voucher},
 };
-use alloc::{collections::BTreeSet, vec, vec::Vec};
+use alloc::{vec, vec::Vec};
 
 /// What a unit has come to. `counts` leaves out authors who keep two logs; nothing local may.
 pub fn decide(unit: &Unit, profile: Profile, counts: impl Fn(AuthorIndex) -> bool) -> Decision {
@@ -121,7 +121,9 @@ fn voided(unit: &Unit, counts: &impl Fn(AuthorIndex) -> bool) -> Option<Void> {
 pub fn needed(unit: &Unit, n: u8, counts: impl Fn(AuthorIndex) -> bool) -> usize {
     let n = n as usize;
     let counted = || unit.vouchers.iter().filter(|voucher| counts(voucher.author));
-    let fresh = counted().filter(|voucher| voucher.unopened().is_some()).count();
+    let sealed: Vec<&Voucher> = counted().filter(|voucher| voucher.unopened().is_some()).collect();
+    let company = |one: &&Voucher| sealed.iter().filter(|other| may_agree(one, other)).count();
+    let fresh = sealed.iter().map(company).max().unwrap_or_default();
     let live = counted().filter(|voucher| voucher.live().is_some()).count();
     if fresh >= n {
         return 0;
@@ -141,70 +143,15 @@ pub fn needed(unit: &Unit, n: u8, counts: impl Fn(AuthorIndex) -> bool) -> usize
 /// Whether two vouchers may still come to carry one verdict.
 fn may_agree(one: &Voucher, other: &Voucher) -> bool {
     let awaits = |opened: &Voucher, sealed: &Voucher| {
-        sealed.unopened().is_some_and(|commit| opened.cites(commit))
+        sealed.unopened().is_some_and(|commit| opened.cites(commit)) && !sealed.declined(opened)
     };
     match (one.live(), other.live()) {
         (Some(answer), Some(another)) => answer == another && one.mutual(other),
         (Some(_), None) => awaits(one, other),
         (None, Some(_)) => awaits(other, one),
-        (None, None) => one.unopened().is_some() && other.unopened().is_some(),
-    }
-}
-
-/// The commits that an author's opening shall cite, once it may open: it holds n distinct authors'
-/// commits, its own among them, and either an opening calls it by citing its commit, or its commit
-/// is the least of those still sealed. So openings come one after the other, each calling whom it
-/// cites, and of a chain of crossing openings the last two always cite each other; were each to
-/// open at the first commit it hears of, none might cite back.
-///
-/// Of a verified unit there is nothing left to copy: an answer still sealed is opened, cites nobody
-/// and changes nothing, but tells what its author is worth.
-///
-/// What a caller cites is cited too, although that commit itself has not come here yet: it was fixed
-/// before. Else two who are called at once, and do not know of each other, could never agree, and in
-/// a small grid nobody might be left to run the unit.
-///
-/// `answer` is the author's own, if known. A commit that an equal opening does not cite may be a
-/// copy of that opening, and is cited only where there is nobody else.
-pub fn may_open(
-    unit: &Unit,
-    me: AuthorIndex,
-    n: u8,
-    answer: Option<&Answer>,
-    counts: impl Fn(AuthorIndex) -> bool,
-) -> Option<Vec<Hash>> {
-    let mine = unit.voucher(me)?.unopened()?;
-    if matches!(unit.standing.decision, Decision::Verified(_)) {
-        return Some(Vec::new());
-    }
-    let others = || unit.vouchers.iter().filter(|v| v.author != me && counts(v.author));
-    let sealed: Vec<&Hash> = others().filter_map(Voucher::unopened).collect();
-    let callers: Vec<&Voucher> = others().filter(|v| v.live().is_some() && v.cites(mine)).collect();
-    let called: Vec<&Hash> = callers.iter().filter_map(|caller| caller.commit.one()).collect();
-    let wanted = (n as usize).saturating_sub(1);
-    let may = match callers.is_empty() {
-        true => sealed.len() >= wanted && sealed.iter().all(|commit| mine < *commit),
-        false => {
-            let with_me = |commit: &&&Hash| callers.iter().any(|caller| caller.cites(commit));
-            called.len() + sealed.iter().filter(with_me).count() >= wanted
+        (None, None) => {
+            let sealed = one.unopened().is_some() && other.unopened().is_some();
+            sealed && !one.declined(other) && !other.declined(one)
         }
-    };
-    if !may {
-        return None;
     }
-    let equal: Vec<&Voucher> =
-        callers.iter().copied().filter(|v| answer.is_some() && v.live() == answer).collect();
-    let fits = |commit: &&Hash| equal.iter().all(|voucher| voucher.cites(commit));
-    let (mut cites, copies): (Vec<&Hash>, Vec<&Hash>) = sealed.into_iter().partition(fits);
-    cites.sort_unstable();
-    let held = |commit: &Hash| unit.vouchers.iter().any(|v| v.commit.one() == Some(commit));
-    let cited = callers.iter().flat_map(|caller| &caller.cites);
-    let unheard: BTreeSet<&Hash> = cited.filter(|commit| !held(commit)).filter(fits).collect();
-    let cites = called.into_iter().chain(cites).chain(unheard);
-    let mut cites: Vec<Hash> = cites.copied().collect();
-    if cites.len() < wanted {
-        cites.extend(copies);
-    }
-    cites.truncate(CITES_MAX);
-    Some(cites)
 }

@@ -396,7 +396,10 @@ impl World {
                     let at = (peer, batch.job, opening.unit);
                     twice |= self.said.openings.insert(at, opening.clone()).is_some();
                 }),
-                Statement::Claim(_) | Statement::Voids(_) | Statement::Cancel => {}
+                Statement::Claim(_)
+                | Statement::Calls(_)
+                | Statement::Voids(_)
+                | Statement::Cancel => {}
             }
         }
         if twice {
