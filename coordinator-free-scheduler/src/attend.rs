@@ -43,6 +43,8 @@ pub const NEWS_AGE_S_MAX: u16 = 600;
 pub const NEWS_MAX: usize = 32;
 /// … and of others after this time, where there are more, milliseconds.
 const NEWS_TURN_MS: u64 = 10_000;
+/// A node that joins a lot listens at most this long before it claims, milliseconds.
+const LISTEN_MS: u64 = 10_000;
 /// Jobs that are told of in one message.
 const NEWS_JOBS_MAX: usize = 16;
 /// Lots that a neighbour is known to be in.
@@ -221,6 +223,22 @@ impl Node {
         if let Some(mate) = mates.get(at) {
             self.tell_heads(now, *mate, id, lot, false);
         }
+    }
+
+    /// Whether this node still listens to what was said in a lot that it joined: by hearsay more of it
+    /// is done than it knows.
+    pub(crate) fn listens(&self, now: Millis, id: JobId, lot: LotIndex) -> bool {
+        let joining = self.joining.get(&(id, lot));
+        let Some(job) = self
+            .jobs
+            .get(&id)
+            .filter(|_| joining.is_some_and(|joining| now.since(joining.since) < LISTEN_MS))
+        else {
+            return false;
+        };
+        let known = job.lots.get(&lot).map_or(0, |known| known.undone_units());
+        let heard = job.heard.get(&lot).map_or(u32::MAX, |heard| heard.news.undone);
+        known > heard.saturating_add(heard / 4)
     }
 
     /// Whether now is the time to tell somebody how far this node knows a lot, who would send it

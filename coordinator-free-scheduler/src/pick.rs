@@ -114,9 +114,10 @@ impl Node {
     /// Claims units in the first lot that has open ones, and joins another lot if none has; answers
     /// whether it could.
     fn claim_more(&mut self, now: Millis, id: JobId) -> bool {
+        let listens = |lot: LotIndex| self.listens(now, id, lot);
         let open = |job: &Job| {
-            let mut lots = job.lots.iter();
-            lots.find(|(_, lot)| lot.open_units() > 0).map(|(index, _)| *index)
+            let mut lots = job.lots.iter().filter(|(_, lot)| lot.open_units() > 0);
+            lots.find(|(index, _)| !listens(**index)).map(|(index, _)| *index)
         };
         let Some(job) = self.jobs.get(&id) else { return false };
         match open(job) {
