@@ -64,3 +64,49 @@ fn rebuilt_modules_give_the_outputs_of_the_committed_ones() {
     let hits = same(&pair("narrowband", "merge.wasm"), &framed);
     assert!(hits.starts_with(b"hit,drift_rate_hz_s,snr"), "{}", String::from_utf8_lossy(&hits));
 }
+
+/// The interpreter computes a narrowband chunk, floats and vectors and all, to the same bytes and
+/// the same fuel as machine code.
+#[test]
+fn both_engines_give_one_answer() {
+    let place = Place::new();
+    let module = tasks().join("narrowband/narrowband.wasm");
+    let input = place.file("input", &chunks(&place)[0]);
+    let answer = |engine: &str| {
+        let module = ["exec", text(&module), "--stdin", text(&input)];
+        let done = dugnad().args(module).args(["--engine", engine, "--json"]).output();
+        let report: serde_json::Value =
+            serde_json::from_slice(&done.expect("it runs").stdout).expect("a report");
+        assert_eq!(report["exit_code"], 0, "{report}");
+        assert!(report["fuel"].as_u64() > Some(1_000_000), "{report}");
+        [report["output_blake3"].clone(), report["fuel"].clone()]
+    };
+    assert_eq!(answer("cranelift"), answer("pulley"));
+}
+
+#[test]
+fn a_module_can_be_looked_over_and_passed() {
+    let place = Place::new();
+    let module = tasks().join("narrowband/narrowband.wasm");
+    let inspect = |module: &Path| {
+        let done = dugnad().args(["inspect", text(module), "--json"]).output();
+        let report: serde_json::Value =
+            serde_json::from_slice(&done.expect("it runs").stdout).expect("a report");
+        report
+    };
+    let report = inspect(&module);
+    assert_eq!(report["kind"], "command");
+    assert!(report["features"].as_array().is_some_and(|all| all.contains(&"simd128".into())));
+    let imports = report["imports"].as_array().expect("imports");
+    assert!(imports.contains(&"wasi_snapshot_preview1.fd_read".into()), "{report}");
+    assert!(report["nan_sites"].as_u64() > Some(0) && report["fuel_checks"].as_u64() > Some(0));
+    let passed = place.path("passed.wasm");
+    let done = dugnad().args(["pass", text(&module), "--out", text(&passed)]).status();
+    assert!(done.expect("it runs").success());
+    assert_eq!(inspect(&passed)["bytes"], report["passed_bytes"]);
+    let broken = place.file("broken.wasm", b"\0asm\x01\0\0\0\x02\x05");
+    let done = dugnad().args(["inspect", text(&broken)]).output().expect("it runs");
+    assert_eq!(done.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert!(said.contains("broken.wasm cannot be run"), "{said}");
+}

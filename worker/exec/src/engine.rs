@@ -1,16 +1,21 @@
 //! The wasm engine, set up so that a run means the same on every machine.
 //!
 //! Invariant: every switch that changes what a guest can see is set here by name and belongs to the
-//! contract [`ENGINE`](coordinator_free_scheduler::ENGINE); the others only change speed.
-use super::facts::{self, TABLE_ELEMENTS_MAX, TABLES_MAX};
+//! contract [`ENGINE`](coordinator_free_scheduler::ENGINE); the others only change speed. Fuel, stack and
+//! NaNs are no business of the engine: [`pass`](crate::pass) has put them into the module.
+use super::{
+    facts::{self, TABLE_ELEMENTS_MAX, TABLES_MAX},
+    pass::STACK_SLOTS_MAX,
+};
 use std::num::NonZeroUsize;
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig,
     RegallocAlgorithm, Strategy,
 };
 
-/// Native stack of a guest, bytes; past it the guest ends with `Trap(StackOverflow)`.
-pub const WASM_STACK_BYTES: usize = 1 << 20;
+/// Native stack of a guest, bytes: eight times what the pass counts as a value's slot, 8 bytes, since
+/// how much a frame takes is the compiler's business. A guest that exceeds it all the same is void.
+pub const WASM_STACK_BYTES: usize = 64 * STACK_SLOTS_MAX as usize;
 /// Most linear memory that wasm with 32-bit addresses can have, bytes.
 pub const MEMORY_BYTES_MAX: usize = 4 << 30;
 /// Memory of a finished guest that is wiped and kept for the next one rather than given back.
@@ -19,8 +24,20 @@ const KEPT_MEMORY_BYTES: usize = 2 << 20;
 const INSTANCE_BYTES_MAX: usize = 16 << 20;
 /// Memories kept ready for each core, so that a few jobs at once keep theirs warm.
 const SLOTS_PER_CORE: u32 = 4;
+/// Pulley on machines like the usual ones.
+const PULLEY: &str = "pulley64";
 /// Frames of the guest that are named in the detail of a trap.
 const TRAP_FRAMES: NonZeroUsize = NonZeroUsize::new(8).unwrap();
+
+/// How modules become machine code.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Backend {
+    /// Compiled for this machine.
+    #[default]
+    Cranelift,
+    /// Compiled for the portable interpreter Pulley: slow, and a second opinion.
+    Pulley,
+}
 
 /// Why there is no executor.
 #[derive(Debug, thiserror::Error)]
@@ -39,9 +56,12 @@ impl From<wasmtime::Error> for SetupError {
 
 /// An engine for `cores` guests at once. The ways to give them memory differ in speed alone; the
 /// first that this host has is taken.
-pub fn new(cores: usize) -> Result<Engine, SetupError> {
+pub fn new(cores: usize, backend: Backend) -> Result<Engine, SetupError> {
     let start = |pooled: Option<PoolingAllocationConfig>| {
         let mut config = contract();
+        if backend == Backend::Pulley {
+            config.target(PULLEY)?;
+        }
         if let Some(pool) = pooled {
             config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
         }
@@ -59,10 +79,10 @@ fn contract() -> Config {
     config
         .wasm_features(wasmtime::WasmFeatures::all(), false)
         .wasm_features(facts::features(), true)
-        .consume_fuel(true)
         .epoch_interruption(true)
-        .cranelift_nan_canonicalization(true)
         .max_wasm_stack(WASM_STACK_BYTES)
+        // Not used; but the engine wants it no smaller.
+        .async_stack_size(WASM_STACK_BYTES)
         .strategy(Strategy::Cranelift)
         .cranelift_opt_level(OptLevel::Speed)
         .cranelift_regalloc_algorithm(RegallocAlgorithm::Backtracking)

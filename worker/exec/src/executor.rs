@@ -2,7 +2,7 @@
 //!
 //! Invariant: at most `cores` guests run at once, whoever asks; every run that is accepted ends in
 //! exactly one [`Ran`], also when it is interrupted or something in here panics.
-use super::{Ran, Run, RunTag, SetupError, sandbox::Sandbox};
+use super::{Anatomy, Backend, Ran, Run, RunTag, SetupError, sandbox::Sandbox};
 use coordinator_free_scheduler::Void;
 use std::{
     collections::HashMap,
@@ -29,7 +29,7 @@ struct StopFlags(Mutex<HashMap<RunTag, Weak<AtomicBool>>>);
 
 impl Executor {
     /// An executor for `cores` guests at once; at least one.
-    pub fn new(cores: usize) -> Result<Executor, SetupError> {
+    pub fn new(cores: usize, backend: Backend) -> Result<Executor, SetupError> {
         let cores = cores.max(1);
         let threads = |role: &'static str| {
             rayon::ThreadPoolBuilder::new()
@@ -39,7 +39,7 @@ impl Executor {
                 .panic_handler(|_| tracing::error!("a handler of a finished run panicked"))
                 .build()
         };
-        let sandbox = Arc::new(Sandbox::new(cores, threads("compile")?)?);
+        let sandbox = Arc::new(Sandbox::new(cores, backend, threads("compile")?)?);
         Ok(Executor { sandbox, threads: threads("run")?, flags: StopFlags::default() })
     }
 
@@ -49,6 +49,14 @@ impl Executor {
     /// Why it can be run nowhere, in a sentence.
     pub fn inspect(&self, module: &[u8]) -> Result<(), String> {
         self.sandbox.inspect(module)
+    }
+
+    /// Looks a module over more closely: what it uses, and what the pass puts into it.
+    ///
+    /// # Errors
+    /// Why it can be run nowhere, in a sentence.
+    pub fn anatomy(&self, module: &[u8]) -> Result<Anatomy, String> {
+        self.sandbox.anatomy(module)
     }
 
     /// Runs one unit and waits for its end. It takes its turn among the spawned ones.

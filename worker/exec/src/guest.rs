@@ -7,7 +7,10 @@ use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
 };
-use wasmtime::{Error, Memory, ResourceLimiter, Result, StoreContextMut, UpdateDeadline};
+use wasmtime::{
+    AsContextMut, Error, Global, Memory, ResourceLimiter, Result, StoreContextMut, UpdateDeadline,
+    Val,
+};
 
 /// The data of a guest's store.
 pub struct Guest {
@@ -15,12 +18,32 @@ pub struct Guest {
     pub system: System,
     /// Its linear memory, once it is known.
     pub memory: Option<Memory>,
+    /// Where its fuel is counted; known before anything of it runs.
+    pub fuel: Option<Global>,
+    /// Where the slots of its stack are.
+    pub stack: Option<Global>,
     /// Its fuel at the start.
     pub fuel_max: u64,
     /// The limit and the peak of its linear memory.
     pub gauge: MemoryGauge,
     /// Whether this host wants it stopped.
     pub stop: Arc<AtomicBool>,
+}
+
+/// The fuel that a guest has left; nothing once it is below 0.
+pub fn fuel_left(store: &mut impl AsContextMut<Data = Guest>) -> Option<u64> {
+    let fuel = store.as_context().data().fuel?;
+    let left = fuel.get(store.as_context_mut()).i64()?;
+    u64::try_from(left).ok()
+}
+
+/// Sets the fuel that a guest has left.
+pub fn set_fuel(store: &mut impl AsContextMut<Data = Guest>, left: u64) -> Result<()> {
+    let left = i64::try_from(left).unwrap_or(i64::MAX);
+    match store.as_context().data().fuel {
+        Some(fuel) => fuel.set(store.as_context_mut(), Val::I64(left)),
+        None => Ok(()),
+    }
 }
 
 /// Why this host stopped a guest; never an outcome.

@@ -8,11 +8,13 @@
 //! machine gives too; what this host alone is to blame for is a [`Void`].
 //!
 //! What it is not: it does not know jobs, peers or files of the host.
+mod anatomy;
 mod engine;
 mod executor;
 mod facts;
 mod guest;
 mod modules;
+pub mod pass;
 mod sandbox;
 #[cfg(test)]
 mod tests;
@@ -21,7 +23,8 @@ mod wasi;
 use coordinator_free_scheduler::{Answer, Hash, RunLimits, UnitIndex, Void};
 use std::{sync::Arc, time::Duration};
 
-pub use engine::SetupError;
+pub use anatomy::Anatomy;
+pub use engine::{Backend, SetupError};
 pub use executor::Executor;
 pub use wasi::input_name;
 
@@ -85,7 +88,7 @@ pub fn run_once(module: &[u8], input: Vec<u8>, limits: RunLimits) -> Result<Ran,
         files: Vec::new(),
         limits,
     };
-    Ok(Executor::new(1)?.run(run))
+    Ok(Executor::new(1, Backend::default())?.run(run))
 }
 
 /// The seed of a unit's random stream, the same whoever runs it.

@@ -5,6 +5,7 @@
 use super::{
     facts::{Contract, Facts, Kind, Refusal},
     guest::Guest,
+    pass::{Passed, pass},
 };
 use coordinator_free_scheduler::{Hash, Void};
 use std::{
@@ -35,6 +36,12 @@ pub struct Loaded {
     pub instance: InstancePre<Guest>,
     /// How it is entered.
     pub entry: Entry,
+    /// Its start function, which is not run before its fuel is set.
+    pub start: Option<ModuleExport>,
+    /// Where its fuel is counted.
+    pub fuel: ModuleExport,
+    /// Where the slots of its stack are.
+    pub stack: ModuleExport,
     /// What is known of it.
     pub facts: Facts,
 }
@@ -134,14 +141,19 @@ impl Modules {
             Ok(facts) => facts,
             Err(refusal) => return (Prepared::Refused(refusal), 0),
         };
-        match self.compile(facts, bytes) {
+        let passed = match pass(bytes) {
+            Ok(passed) => passed,
+            Err(error) => return (Prepared::Failed(Void::Engine, error.to_string()), 0),
+        };
+        match self.compile(facts, &passed) {
             Ok((loaded, code_bytes)) => (Prepared::Ready(Box::new(loaded)), code_bytes),
             Err(error) => (Prepared::Failed(Void::Engine, format!("{error:#}")), 0),
         }
     }
 
-    fn compile(&self, facts: Facts, bytes: &[u8]) -> wasmtime::Result<(Loaded, usize)> {
-        let module = Module::new(&self.engine, bytes)?;
+    fn compile(&self, facts: Facts, passed: &Passed) -> wasmtime::Result<(Loaded, usize)> {
+        // The engine validates what the pass has made.
+        let module = Module::new(&self.engine, &passed.module)?;
         let export = |name: &str| {
             let missing = || wasmtime::Error::msg(format!("the export {name} got lost"));
             module.get_export_index(name).ok_or_else(missing)
@@ -160,7 +172,10 @@ impl Modules {
         let code = module.image_range();
         let code_bytes = (code.end as usize).saturating_sub(code.start as usize);
         let instance = self.linker.instantiate_pre(&module)?;
-        Ok((Loaded { instance, entry, facts }, code_bytes + bytes.len()))
+        let start = passed.start.as_deref().map(export).transpose()?;
+        let (fuel, stack) = (export(&passed.fuel)?, export(&passed.stack)?);
+        let bytes = code_bytes + passed.module.len();
+        Ok((Loaded { instance, entry, start, fuel, stack, facts }, bytes))
     }
 }
 

@@ -3,10 +3,10 @@
 //! Invariant: the mapping from how the engine ended to what is voted on ([`end_of`]) is total; an end
 //! that is not known to be the guest's own doing is a [`Void`].
 use super::{
-    Ran, Run, SetupError,
-    engine::{self, MEMORY_BYTES_MAX},
+    Anatomy, Ran, Run, SetupError,
+    engine::{self, Backend, MEMORY_BYTES_MAX},
     facts::{Kind, Refusal},
-    guest::{Guest, Halt, MemoryGauge, on_epoch},
+    guest::{Guest, Halt, MemoryGauge, fuel_left, on_epoch, set_fuel},
     modules::{Entry, Loaded, Modules, Prepared},
     wasi::{self, FUEL_PER_BYTE, Stop, System},
 };
@@ -21,8 +21,8 @@ use std::{
     time::Instant,
 };
 use wasmtime::{
-    Engine, Error, Instance, Memory, ModuleExport, OutOfMemory, Result, Store, Trap, TypedFunc,
-    WasmBacktrace, WasmParams, WasmResults,
+    Engine, Error, Global, Instance, Memory, ModuleExport, OutOfMemory, Result, Store, Trap,
+    TypedFunc, Val, WasmBacktrace, WasmParams, WasmResults,
 };
 
 /// The engine and what it has compiled.
@@ -33,8 +33,12 @@ pub struct Sandbox {
 
 impl Sandbox {
     /// A sandbox for `cores` guests at once, which compiles on `compilers`.
-    pub fn new(cores: usize, compilers: rayon::ThreadPool) -> Result<Sandbox, SetupError> {
-        let engine = engine::new(cores)?;
+    pub fn new(
+        cores: usize,
+        backend: Backend,
+        compilers: rayon::ThreadPool,
+    ) -> Result<Sandbox, SetupError> {
+        let engine = engine::new(cores, backend)?;
         let (linker, contract) = wasi::link(&engine)?;
         Ok(Sandbox {
             engine: engine.clone(),
@@ -45,6 +49,12 @@ impl Sandbox {
     /// Why a module can be run nowhere, if so.
     pub fn inspect(&self, module: &[u8]) -> Result<(), String> {
         self.modules.facts(module).map(drop).map_err(|refusal| refusal.detail)
+    }
+
+    /// More about a module that can be run, or why it cannot.
+    pub fn anatomy(&self, module: &[u8]) -> Result<Anatomy, String> {
+        let facts = self.modules.facts(module).map_err(|refusal| refusal.detail)?;
+        Anatomy::of(module, facts).map_err(|error| error.to_string())
     }
 
     /// Makes every running guest look at its stop flag.
@@ -85,16 +95,21 @@ impl Sandbox {
         let guest = Guest {
             system,
             memory: None,
+            fuel: None,
+            stack: None,
             fuel_max: limits.fuel,
             gauge: MemoryGauge::new(memory_bytes_max(&limits)),
             stop,
         };
         let mut store = Store::new(&self.engine, guest);
         let ended = enter(&mut store, loaded, &input);
-        let fuel_left = store.get_fuel().unwrap_or(0);
+        let ended = match counted_out(&mut store) {
+            None => ended,
+            Some(stop) => ended.and(Err(stop.into())).map_err(|error| error.context(stop)),
+        };
+        let fuel = limits.fuel.saturating_sub(fuel_left(&mut store).unwrap_or(0));
         let Guest { mut system, gauge, .. } = store.into_data();
         let output = system.take_output();
-        let fuel = limits.fuel.saturating_sub(fuel_left);
         let (end, detail) = end_of(ended, &output, fuel, limits.fuel);
         Ran {
             end,
@@ -127,7 +142,6 @@ fn refused(refusal: &Refusal) -> Ran {
 /// Runs the guest until it ends in one way or another.
 fn enter(store: &mut Store<Guest>, loaded: &Loaded, input: &[u8]) -> Result<()> {
     store.limiter(|guest| &mut guest.gauge);
-    store.set_fuel(store.data().fuel_max)?;
     store.epoch_deadline_callback(on_epoch);
     store.set_epoch_deadline(1);
     // Looked at after the deadline is set, so that no interrupt falls between the two.
@@ -135,16 +149,21 @@ fn enter(store: &mut Store<Guest>, loaded: &Loaded, input: &[u8]) -> Result<()> 
         return Err(Halt::Interrupted.into());
     }
     let instance = loaded.instance.instantiate(&mut *store).map_err(no_room)?;
+    store.data_mut().fuel = find_global(store, instance, &loaded.fuel);
+    store.data_mut().stack = find_global(store, instance, &loaded.stack);
+    set_fuel(store, store.data().fuel_max)?;
+    let memory = match &loaded.entry {
+        Entry::Command { memory, .. } => memory.as_ref(),
+        Entry::Plain { memory, .. } => Some(memory),
+    };
+    store.data_mut().memory = memory.and_then(|export| find_memory(store, instance, export));
+    if let Some(start) = &loaded.start {
+        function::<(), ()>(store, instance, start)?.call(&mut *store, ())?;
+    }
     match &loaded.entry {
-        Entry::Command { start, memory } => {
-            store.data_mut().memory = match memory {
-                Some(export) => find_memory(store, instance, export),
-                None => None,
-            };
-            function::<(), ()>(store, instance, start)?.call(store, ())
-        }
-        Entry::Plain { memory, alloc, run } => {
-            let memory = find_memory(store, instance, memory).ok_or_else(lost_export)?;
+        Entry::Command { start, .. } => function::<(), ()>(store, instance, start)?.call(store, ()),
+        Entry::Plain { alloc, run, .. } => {
+            let memory = store.data().memory.ok_or_else(lost_export)?;
             let alloc = function::<u32, u32>(store, instance, alloc)?;
             let run = function::<(u32, u32), u64>(store, instance, run)?;
             enter_plain(store, memory, alloc, run, input)
@@ -180,9 +199,32 @@ fn enter_plain(
 }
 
 fn charge(store: &mut Store<Guest>, bytes: usize) -> Result<()> {
-    let left = store.get_fuel()?.checked_sub(bytes as u64 * FUEL_PER_BYTE);
-    store.set_fuel(left.unwrap_or(0))?;
+    let left = fuel_left(store).and_then(|left| left.checked_sub(bytes as u64 * FUEL_PER_BYTE));
+    set_fuel(store, left.unwrap_or(0))?;
     left.map(|_| ()).ok_or_else(|| Stop::OutOfFuel.into())
+}
+
+/// What a guest has used up, if anything: it goes before how the engine saw it end, which is by the
+/// pass's own trap, or by something done on credit.
+fn counted_out(store: &mut Store<Guest>) -> Option<Stop> {
+    let Guest { fuel, stack, .. } = *store.data();
+    let mut left = |global: Option<Global>| match global.map(|global| global.get(&mut *store)) {
+        Some(Val::I64(left)) => left,
+        Some(Val::I32(left)) => left.into(),
+        _ => 0,
+    };
+    if left(fuel) < 0 {
+        return Some(Stop::OutOfFuel);
+    }
+    (left(stack) < 0).then_some(Stop::StackOverflow)
+}
+
+fn find_global(
+    store: &mut Store<Guest>,
+    instance: Instance,
+    export: &ModuleExport,
+) -> Option<Global> {
+    instance.get_module_export(store, export)?.into_global()
 }
 
 fn find_memory(
@@ -227,6 +269,10 @@ fn end_of(
         return match stop {
             Stop::Exit(code) => (Ok(Answer { outcome: exit(*code), fuel }), String::new()),
             Stop::OutOfFuel => out_of_fuel(),
+            Stop::StackOverflow => {
+                let outcome = Outcome::Trap(TrapClass::StackOverflow);
+                (Ok(Answer { outcome, fuel }), format!("{stop}{}", frames_of(&error)))
+            }
             Stop::OutputTooLarge => {
                 (Ok(Answer { outcome: Outcome::OutputTooLarge, fuel }), stop.to_string())
             }
@@ -239,8 +285,9 @@ fn end_of(
         };
     }
     match error.downcast_ref::<Trap>() {
-        Some(Trap::OutOfFuel) => out_of_fuel(),
         Some(Trap::Interrupt) => void(Void::Interrupted),
+        // The stack that is the same everywhere has not ended: this compiler takes more than any should.
+        Some(Trap::StackOverflow) => void(Void::Engine),
         Some(trap) => {
             let outcome = Outcome::Trap(class_of(*trap));
             (Ok(Answer { outcome, fuel }), format!("{trap}{}", frames_of(&error)))
@@ -269,7 +316,6 @@ fn class_of(trap: Trap) -> TrapClass {
         Trap::IntegerOverflow => TrapClass::IntegerOverflow,
         Trap::IntegerDivisionByZero => TrapClass::IntegerDivisionByZero,
         Trap::BadConversionToInteger => TrapClass::BadConversionToInteger,
-        Trap::StackOverflow => TrapClass::StackOverflow,
         _ => TrapClass::Other,
     }
 }

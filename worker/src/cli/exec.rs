@@ -1,6 +1,6 @@
 //! `dugnad exec`: one unit, here and now, in the very sandbox of the grid. No node, no network.
-use super::Failure;
-use crate::exec::{Executor, Ran, Run, input_name, random_seed};
+use super::{Failure, node};
+use crate::exec::{Backend, Executor, Ran, Run, input_name, random_seed};
 use coordinator_free_scheduler::{Hash, Outcome, RunLimits, TrapClass, UnitIndex, Void};
 use serde::Serialize;
 use std::{
@@ -41,9 +41,29 @@ pub struct Arguments {
     /// Standard output it may write, bytes.
     #[arg(long, default_value_t = RunLimits::default().output_bytes)]
     output_bytes: u64,
+    /// What runs it: machine code, or a portable interpreter; the answer is the same.
+    #[arg(long, value_enum, default_value_t)]
+    engine: Engine,
     /// Print a report instead of the unit's output.
     #[arg(long)]
     json: bool,
+}
+
+/// The ways to run a module.
+#[derive(clap::ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
+enum Engine {
+    #[default]
+    Cranelift,
+    Pulley,
+}
+
+impl From<Engine> for Backend {
+    fn from(engine: Engine) -> Backend {
+        match engine {
+            Engine::Cranelift => Backend::Cranelift,
+            Engine::Pulley => Backend::Pulley,
+        }
+    }
 }
 
 /// What `--json` prints.
@@ -64,7 +84,8 @@ struct Report {
 
 pub fn main(arguments: Arguments) -> Result<(), Failure> {
     let json = arguments.json;
-    let executor = Executor::new(1).map_err(|error| Failure::Failed(error.to_string()))?;
+    let executor = Executor::new(1, arguments.engine.into())
+        .map_err(|error| Failure::Failed(error.to_string()))?;
     let ran = executor.run(run_of(arguments)?);
     match json {
         true => print_report(&ran)?,
@@ -84,11 +105,11 @@ fn parse_pair(text: &str) -> Result<(String, String), String> {
 }
 
 fn run_of(arguments: Arguments) -> Result<Run, Failure> {
-    let module = read(&arguments.module)?;
-    let input = arguments.stdin.as_deref().map(read).transpose()?.unwrap_or_default();
+    let module = node::read_file(&arguments.module)?;
+    let input = arguments.stdin.as_deref().map(node::read_file).transpose()?.unwrap_or_default();
     let files = arguments.input.into_iter().map(|(name, file)| {
         input_name(&name).map_err(|error| Failure::Usage(error.to_string()))?;
-        Ok((name, Arc::from(read(Path::new(&file))?)))
+        Ok((name, Arc::from(node::read_file(Path::new(&file))?)))
     });
     let mut env = arguments.env;
     env.sort();
@@ -106,10 +127,6 @@ fn run_of(arguments: Arguments) -> Result<Run, Failure> {
             output_bytes: arguments.output_bytes,
         },
     })
-}
-
-fn read(file: &Path) -> Result<Vec<u8>, Failure> {
-    std::fs::read(file).map_err(|error| Failure::Usage(format!("{}: {error}", file.display())))
 }
 
 fn print_streams(ran: &Ran) -> Result<(), Failure> {

@@ -3,8 +3,10 @@ mod cancel;
 mod demo;
 mod exec;
 mod fetch;
+mod inspect;
 mod invite;
 mod node;
+mod pass;
 mod peers;
 mod run;
 mod status;
@@ -42,6 +44,10 @@ enum Command {
     Cancel(cancel::Arguments),
     /// Run one unit here, in the very sandbox of the grid.
     Exec(exec::Arguments),
+    /// Show what a module uses, and what metering puts into it.
+    Inspect(inspect::Arguments),
+    /// Write a module as it is compiled: metered, its NaNs exact.
+    Pass(pass::Arguments),
     /// Print a line that lets another machine join this node's grid.
     Invite(invite::Arguments),
 }
@@ -88,6 +94,8 @@ pub fn main() -> ExitCode {
         Command::Peers(arguments) => peers::main(arguments),
         Command::Cancel(arguments) => cancel::main(arguments),
         Command::Exec(arguments) => exec::main(arguments),
+        Command::Inspect(arguments) => inspect::main(arguments),
+        Command::Pass(arguments) => pass::main(arguments),
         Command::Invite(arguments) => invite::main(arguments),
     };
     match done {

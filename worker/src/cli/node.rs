@@ -5,7 +5,7 @@ use clap::builder::FalseyValueParser;
 use dugnad_client::{Error, Grid, data_dir_default};
 use serde::Serialize;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tokio::runtime::Builder;
 
 /// Which node is meant, and how it answers.
@@ -72,6 +72,11 @@ pub fn say(line: &str) -> Result<(), Failure> {
 pub fn say_json(value: &impl Serialize) -> Result<(), Failure> {
     let line = serde_json::to_string(value).map_err(|error| Failure::Failed(error.to_string()))?;
     say(&line)
+}
+
+/// A file that the command line names.
+pub fn read_file(file: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(file).map_err(|error| Failure::Usage(format!("{}: {error}", file.display())))
 }
 
 /// Foreign text without what could steer a terminal.

@@ -18,7 +18,7 @@ pub use backend::Handle;
 pub use runs::Lies;
 
 use crate::{
-    exec::{Executor, RunTag},
+    exec::{Backend, Executor, RunTag},
     keys::Identity,
     net::{Net, NetConfig, NetEvent, Topic},
     store::{Store, StoreError},
@@ -196,7 +196,7 @@ impl Driver {
             Node::new(Config { me, incarnation: draw()?, seed: draw()?, pace: Pace::default() });
         replay(&store, &mut node)?;
         let metrics = Arc::new(Metrics::new()?);
-        let executor = Arc::new(Executor::new(cores.max(1))?);
+        let executor = Arc::new(Executor::new(cores.max(1), Backend::default())?);
         let shelf = Arc::new(Shelf::new(store.clone(), node.sealed()));
         let (net_sender, net_events) = mpsc::channel(NET_EVENTS_MAX);
         let net = Net::start(net, shelf.clone(), net_sender).await?;

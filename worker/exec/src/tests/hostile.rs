@@ -172,7 +172,7 @@ fn bytes_under_a_wrong_hash_are_not_run_and_not_kept() {
 fn an_interrupt_ends_the_runs_of_its_tag_and_no_others() {
     let mut forever = command(FOREVER);
     forever.limits.fuel = u64::MAX;
-    let executor = Executor::new(2).expect("it starts");
+    let executor = Executor::new(2, Backend::default()).expect("it starts");
     let (done, ended) = mpsc::channel();
     let spawn = |tag, unit: &Run| {
         let done = done.clone();
@@ -202,7 +202,7 @@ fn an_interrupt_ends_the_runs_of_its_tag_and_no_others() {
 
 #[test]
 fn many_first_runs_of_a_module_compile_it_once_and_all_end() {
-    let executor = Executor::new(2).expect("it starts");
+    let executor = Executor::new(2, Backend::default()).expect("it starts");
     let (done, ended) = mpsc::channel();
     let unit = command("(call $proc_exit (i32.const 9))");
     for tag in 0..64 {

@@ -1,13 +1,16 @@
 //! Guests on the real engine, honest and hostile.
 mod ends;
 mod hostile;
+mod made_up;
+mod nan;
 mod same;
 
-use super::{Executor, Ran, Run, RunTag, random_seed};
+use super::{Backend, Executor, Ran, Run, RunTag, random_seed};
 use coordinator_free_scheduler::{Hash, InvalidReason, Outcome, RunLimits, TrapClass, Void};
 use std::sync::{Arc, LazyLock};
 
-static EXECUTOR: LazyLock<Executor> = LazyLock::new(|| Executor::new(2).expect("it starts"));
+static EXECUTOR: LazyLock<Executor> =
+    LazyLock::new(|| Executor::new(2, Backend::default()).expect("it starts"));
 
 const LIMITS: RunLimits = RunLimits { fuel: 10_000_000, memory_mib: 2, output_bytes: 1_000 };
 

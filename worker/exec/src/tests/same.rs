@@ -13,7 +13,7 @@ const CURIOUS: &str = "(local $left i32) (local.set $left (i32.const 1000))
 
 #[test]
 fn repeated_runs_are_equal_on_all_threads_and_engines() {
-    let other = Executor::new(1).expect("it starts");
+    let other = Executor::new(1, Backend::default()).expect("it starts");
     let (done, ended) = mpsc::channel();
     for index in 0..40 {
         let done = done.clone();

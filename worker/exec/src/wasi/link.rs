@@ -4,7 +4,7 @@
 use super::{Answered, Call, FUEL_PER_CALL, Fuel, Refusal, Stop, memory::GuestMemory};
 use crate::{
     facts::{Contract, Signature},
-    guest::Guest,
+    guest::{Guest, fuel_left, set_fuel},
 };
 use wasmparser::ValType;
 use wasmtime::{Caller, Engine, Linker, Result};
@@ -145,12 +145,8 @@ fn answer(
     mut caller: Caller<'_, Guest>,
     work: impl FnOnce(&mut Call<'_>) -> Answered,
 ) -> Result<u32> {
-    if caller.data().memory.is_none() {
-        // A start function calls before the entry point has looked for the memory.
-        let memory = caller.get_export("memory").and_then(|export| export.into_memory());
-        caller.data_mut().memory = memory;
-    }
-    let fuel = Fuel { max: caller.data().fuel_max, left: caller.get_fuel()? };
+    let left = fuel_left(&mut caller).ok_or(Stop::OutOfFuel)?;
+    let fuel = Fuel { max: caller.data().fuel_max, left };
     let (memory, guest) = match caller.data().memory {
         Some(memory) => memory.data_and_store_mut(&mut caller),
         None => (&mut [][..], caller.data_mut()),
@@ -159,7 +155,7 @@ fn answer(
     let answered =
         call.fuel.charge(FUEL_PER_CALL).map_err(Refusal::from).and_then(|()| work(&mut call));
     let left = call.fuel.left;
-    caller.set_fuel(left)?;
+    set_fuel(&mut caller, left)?;
     match answered {
         Ok(()) => Ok(0),
         Err(Refusal::Errno(errno)) => Ok(u32::from(errno as u16)),

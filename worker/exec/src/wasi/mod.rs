@@ -48,6 +48,8 @@ pub enum Stop {
     Exit(u32),
     #[error("the unit used up its fuel")]
     OutOfFuel,
+    #[error("the unit's calls took more of the stack than it has")]
+    StackOverflow,
     #[error("the unit wrote more than its limit of output")]
     OutputTooLarge,
 }
