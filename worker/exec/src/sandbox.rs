@@ -97,7 +97,8 @@ impl Sandbox {
             memory: None,
             fuel: None,
             stack: None,
-            fuel_max: limits.fuel,
+            // More than any guest lives to use.
+            fuel_max: limits.fuel.min(i64::MAX as u64),
             gauge: MemoryGauge::new(memory_bytes_max(&limits)),
             stop,
         };
@@ -107,7 +108,7 @@ impl Sandbox {
             None => ended,
             Some(stop) => ended.and(Err(stop.into())).map_err(|error| error.context(stop)),
         };
-        let fuel = limits.fuel.saturating_sub(fuel_left(&mut store).unwrap_or(0));
+        let fuel = fuel_used(&mut store);
         let Guest { mut system, gauge, .. } = store.into_data();
         let output = system.take_output();
         let (end, detail) = end_of(ended, &output, fuel, limits.fuel);
@@ -202,6 +203,13 @@ fn charge(store: &mut Store<Guest>, bytes: usize) -> Result<()> {
     let left = fuel_left(store).and_then(|left| left.checked_sub(bytes as u64 * FUEL_PER_BYTE));
     set_fuel(store, left.unwrap_or(0))?;
     left.map(|_| ()).ok_or_else(|| Stop::OutOfFuel.into())
+}
+
+/// The fuel that a guest has used; none if it did not come to be.
+fn fuel_used(store: &mut Store<Guest>) -> u64 {
+    let Guest { fuel, fuel_max, .. } = *store.data();
+    let left = fuel_left(store).unwrap_or(0);
+    fuel.map_or(0, |_| fuel_max.saturating_sub(left))
 }
 
 /// What a guest has used up, if anything: it goes before how the engine saw it end, which is by the

@@ -47,7 +47,8 @@ impl Meter {
     /// What a function is charged.
     pub fn of(function: &Steps) -> Meter {
         let mut meter = Meter::default();
-        let calls = function.steps.iter().any(|step| step.flow == Flow::Call && !step.dead);
+        let is_call = |flow: Flow| matches!(flow, Flow::Call | Flow::TailCall);
+        let calls = function.steps.iter().any(|step| is_call(step.flow) && !step.dead);
         let declared = u64::from(function.locals.saturating_sub(function.parameters));
         let entry = 1 + declared / LOCALS_PER_FUEL;
         let slots = CALL_SLOTS + u64::from(function.locals) + function.height_max as u64;
@@ -88,8 +89,8 @@ impl Meter {
                 }
                 Some(next)
             }
-            Flow::Leave(fuel) => {
-                block.fuel += fuel;
+            Flow::Leave | Flow::TailCall => {
+                block.fuel += u64::from(flow == Flow::TailCall);
                 self.spills.insert(at);
                 Some(next)
             }

@@ -31,7 +31,9 @@ pub enum Flow {
     /// Elsewhere, or perhaps so; whether out of the function.
     Jump { leaves: bool },
     /// Out of the function.
-    Leave(u64),
+    Leave,
+    /// Out of the function and into another.
+    TailCall,
     /// To another function and back.
     Call,
     /// To a trap.
@@ -122,7 +124,7 @@ fn flow(operator: &Op<'_>, frames: &mut Vec<Frame>, before: &mut [Step]) -> Flow
             }
             let joins = frame.is_if || frame.targeted && frame.head.is_none();
             match (frames.is_empty(), joins) {
-                (true, _) => Flow::Leave(0),
+                (true, _) => Flow::Leave,
                 (false, true) => Flow::Fork(0),
                 (false, false) => Flow::Straight(0),
             }
@@ -135,8 +137,8 @@ fn flow(operator: &Op<'_>, frames: &mut Vec<Frame>, before: &mut [Step]) -> Flow
             let leaves = targets.fold(false, |leaves, depth| branch(frames, depth) | leaves);
             Flow::Jump { leaves }
         }
-        Op::Return => Flow::Leave(0),
-        Op::ReturnCall { .. } | Op::ReturnCallIndirect { .. } => Flow::Leave(1),
+        Op::Return => Flow::Leave,
+        Op::ReturnCall { .. } | Op::ReturnCallIndirect { .. } => Flow::TailCall,
         Op::Call { .. } | Op::CallIndirect { .. } => Flow::Call,
         Op::Unreachable => Flow::Trap,
         Op::MemoryCopy { .. } | Op::MemoryFill { .. } | Op::MemoryInit { .. } => {

@@ -11,9 +11,35 @@ fn a_loop_for_ever_ends_with_its_fuel() {
     assert_eq!((outcome(&ran), fuel(&ran)), (Outcome::OutOfFuel, LIMITS.fuel));
     let bulk = "(loop (memory.fill (i32.const 0) (i32.const 0) (i32.const 65536)) (br 0))";
     assert_eq!(outcome(&run(command(bulk))), Outcome::OutOfFuel);
+    let tail = "(func $a (return_call $b)) (func $b (return_call $a))";
+    let text = format!("{COMMAND} {tail} (func (export \"_start\") (return_call $a))");
+    assert_eq!(outcome(&run(module(&text))), Outcome::OutOfFuel);
     let calls = "(loop (drop (call $random_get (i32.const 0) (i32.const 65536))) (br 0))";
     let ran = run(command(calls));
     assert_eq!((outcome(&ran), fuel(&ran)), (Outcome::OutOfFuel, LIMITS.fuel));
+}
+
+/// What the pass adds has names that a module may have too, and numbers that it cannot name.
+#[test]
+fn nobody_reaches_the_counters_of_the_pass() {
+    let globals = r#"(global $fuel (export "dugnad-1 fuel") (mut i64) (i64.const 5))
+        (global $stack (export "dugnad-1 stack") (mut i32) (i32.const -1))
+        (func $begin (export "dugnad-1 start") (global.set $stack (i32.const -7))) (start $begin)"#;
+    let text = |body: &str| format!("{COMMAND} {globals} (func (export \"_start\") {body})");
+    let own = run(module(&text("(global.set $fuel (i64.const -1))")));
+    assert_eq!(exit_code(&own), 0, "they are the module's own: {}", own.detail);
+    let refuel = "(loop (global.set $fuel (i64.const 0x7fffffffffffffff)) (br 0))";
+    assert_eq!(outcome(&run(module(&text(refuel)))), Outcome::OutOfFuel);
+    let next = run(module(&text("(global.set 2 (i64.const 0x7fffffffffffffff))")));
+    assert_eq!(outcome(&next), Outcome::Invalid(InvalidReason::Malformed), "{}", next.detail);
+}
+
+#[test]
+fn who_never_comes_to_be_has_used_no_fuel() {
+    let outside = "(memory (export \"memory\") 1) (data (i32.const 65536) \"x\")
+        (func (export \"_start\"))";
+    let ran = run(module(outside));
+    assert_eq!((outcome(&ran), fuel(&ran)), (Outcome::Trap(TrapClass::MemoryOutOfBounds), 0));
 }
 
 #[test]
