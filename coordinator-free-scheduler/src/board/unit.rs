@@ -110,6 +110,11 @@ impl Voucher {
         self.cites.binary_search(commit).is_ok()
     }
 
+    /// Whether it cites another's commit, or has room to.
+    pub fn can_cite(&self, other: &Voucher) -> bool {
+        self.cites.len() < CITES_MAX || other.commit.one().is_some_and(|commit| self.cites(commit))
+    }
+
     /// Whether its answer, though sealed, is not that of another, by its own word.
     pub fn declined(&self, other: &Voucher) -> bool {
         other.commit.one().is_some_and(|commit| self.declines.binary_search(commit).is_ok())

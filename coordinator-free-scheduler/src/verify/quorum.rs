@@ -143,7 +143,8 @@ pub fn needed(unit: &Unit, n: u8, counts: impl Fn(AuthorIndex) -> bool) -> usize
 /// Whether two vouchers may still come to carry one verdict.
 fn may_agree(one: &Voucher, other: &Voucher) -> bool {
     let awaits = |opened: &Voucher, sealed: &Voucher| {
-        sealed.unopened().is_some_and(|commit| opened.cites(commit)) && !sealed.declined(opened)
+        let called = sealed.unopened().is_some_and(|commit| opened.cites(commit));
+        called && sealed.can_cite(opened) && !sealed.declined(opened)
     };
     match (one.live(), other.live()) {
         (Some(answer), Some(another)) => answer == another && one.mutual(other),
@@ -151,7 +152,8 @@ fn may_agree(one: &Voucher, other: &Voucher) -> bool {
         (None, Some(_)) => awaits(other, one),
         (None, None) => {
             let sealed = one.unopened().is_some() && other.unopened().is_some();
-            sealed && !one.declined(other) && !other.declined(one)
+            let agreed = !one.declined(other) && !other.declined(one);
+            sealed && agreed && one.can_cite(other) && other.can_cite(one)
         }
     }
 }

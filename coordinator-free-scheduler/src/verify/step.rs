@@ -11,7 +11,7 @@
 //! Invariant: among n sealed authors that count on each other, one has a step to take.
 use crate::{
     Answer, CITES_MAX, Hash,
-    board::unit::{AuthorIndex, Decision, Unit, Voucher},
+    board::unit::{AuthorIndex, Decision, Once, Unit, Voucher},
 };
 use alloc::{collections::BTreeSet, vec::Vec};
 
@@ -49,8 +49,8 @@ pub fn step(
     }
     let counted = |other: &&Voucher| other.author != me && counts(other.author);
     let company = Company::of(unit, counted, own, answer, wanted);
-    if !company.callers.is_empty() {
-        return company.may_open(wanted).then(|| Step::Open(company.partners(unit, own, wanted)));
+    if !company.callers.is_empty() && company.may_open(wanted) {
+        return Some(Step::Open(company.partners(unit, own, wanted)));
     }
     let cites = match company.shall_call(own, wanted) {
         true => company.partners(unit, own, wanted),
@@ -95,7 +95,10 @@ impl<'a> Company<'a> {
         let unlike = unlike.filter_map(|other| other.commit.one()).copied().collect();
         let (mut callers, mut sealed) = (Vec::new(), Vec::new());
         for other in others.iter().copied().filter(|other| !differs(other) && !declined(other)) {
-            sealed.extend(other.unopened());
+            if !own.can_cite(other) {
+                continue;
+            }
+            sealed.extend(other.unopened().filter(|_| other.can_cite(own)));
             if citing(&other)
                 && (other.live().is_some() || is_waiting(other, unit, &others, wanted))
             {
@@ -158,7 +161,11 @@ fn is_waiting(caller: &Voucher, unit: &Unit, others: &[&Voucher], wanted: usize)
     };
     let shown = |commit: &Hash| {
         let declined = unit.vouchers.iter().find(|other| other.commit.one() == Some(commit));
-        declined.is_some_and(|other| other.unopened().is_none() || !other.declines.is_empty())
+        match declined {
+            Some(other) => other.unopened().is_none() || !other.declines.is_empty(),
+            // Who commits twice has taken its commit back; it may have been this one.
+            None => unit.vouchers.iter().any(|other| other.commit == Once::Many),
+        }
     };
     let waits = others.iter().filter(pending).count() < wanted;
     caller.unopened().is_some() && waits && caller.declines.iter().all(shown)

@@ -214,6 +214,7 @@ impl Node {
 impl Drop for Node {
     fn drop(&mut self) {
         if thread::panicking() && self.process.is_some() {
+            self.thaw(); // A frozen one would never answer.
             for command in ["status", "peers"] {
                 eprintln!("---- {command} of {} ----", self.name);
                 eprintln!("{}", self.try_command(&[command, "--json"]).stdout);

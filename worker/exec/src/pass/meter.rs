@@ -2,8 +2,8 @@
 //!
 //! The counter is a global across functions and a local inside one. It goes back to the global before
 //! whatever may look at it: a call, the end of the function, a trap that the guest asks for. It is
-//! looked at where time can run without end: at loop heads, on entry to a function that calls, after
-//! work in bulk; so a guest ends soon after its fuel has, and at the same place everywhere.
+//! looked at where time can run without end: at loop heads, on entry to a function that calls or is
+//! long, after work in bulk; so a guest ends soon after its fuel has, and at the same place everywhere.
 //!
 //! Frames are counted as well, by whoever calls: a slot for each value that the caller may hold, so
 //! that where a recursion ends depends on the module alone, long before a native stack ends.
@@ -14,6 +14,9 @@ use std::collections::{BTreeMap, BTreeSet};
 pub const STACK_SLOTS_MAX: i32 = 1 << 20;
 /// Slots of a call itself.
 const CALL_SLOTS: u64 = 8;
+/// Fuel of a function that is looked at on entry even if it calls nobody: else a row of calls to it
+/// would run far beyond the end.
+const LONG_FUEL: u64 = 2_000;
 /// Locals that are made zero for one unit of fuel.
 const LOCALS_PER_FUEL: u64 = 8;
 
@@ -53,7 +56,8 @@ impl Meter {
         let entry = 1 + declared / LOCALS_PER_FUEL;
         let slots = CALL_SLOTS + u64::from(function.locals) + function.height_max as u64;
         meter.slots = slots.min(STACK_SLOTS_MAX as u64 + 1) as i32;
-        let mut block = (0, Charge { fuel: entry, check: calls, fetch: true });
+        let long = function.steps.len() as u64 > LONG_FUEL;
+        let mut block = (0, Charge { fuel: entry, check: calls || long, fetch: true });
         for (at, step) in function.steps.iter().enumerate().filter(|(_, step)| !step.dead) {
             let next = meter.step(at, step.flow, &mut block.1);
             if let Some(next) = next {
