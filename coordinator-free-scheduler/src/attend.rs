@@ -228,14 +228,9 @@ impl Node {
     /// Whether this node still listens to what was said in a lot that it joined: by hearsay more of it
     /// is done than it knows.
     pub(crate) fn listens(&self, now: Millis, id: JobId, lot: LotIndex) -> bool {
-        let joining = self.joining.get(&(id, lot));
-        let Some(job) = self
-            .jobs
-            .get(&id)
-            .filter(|_| joining.is_some_and(|joining| now.since(joining.since) < LISTEN_MS))
-        else {
-            return false;
-        };
+        let joined = self.joining.get(&(id, lot)).map(|joining| joining.since);
+        let fresh = joined.is_some_and(|since| now.since(since) < LISTEN_MS);
+        let Some(job) = self.jobs.get(&id).filter(|_| fresh) else { return false };
         let known = job.lots.get(&lot).map_or(0, |known| known.undone_units());
         let heard = job.heard.get(&lot).map_or(u32::MAX, |heard| heard.news.undone);
         known > heard.saturating_add(heard / 4)

@@ -110,20 +110,26 @@ impl Voucher {
         self.cites.binary_search(commit).is_ok()
     }
 
-    /// Whether it cites another's commit, or has room to.
-    pub fn can_cite(&self, other: &Voucher) -> bool {
-        self.cites.len() < CITES_MAX || other.commit.one().is_some_and(|commit| self.cites(commit))
+    /// Whether it cites another's commit.
+    pub fn cites_commit_of(&self, other: &Voucher) -> bool {
+        other.commit.one().is_some_and(|commit| self.cites(commit))
     }
 
-    /// Whether its answer, though sealed, is not that of another, by its own word.
+    /// Whether it cites another's commit, or has room to.
+    pub fn can_cite(&self, other: &Voucher) -> bool {
+        self.cites.len() < CITES_MAX || self.cites_commit_of(other)
+    }
+
+    /// Whether its answer, though sealed, is not that of another, by its own word. Who has declined
+    /// as many as it may agrees with nobody.
     pub fn declined(&self, other: &Voucher) -> bool {
-        other.commit.one().is_some_and(|commit| self.declines.binary_search(commit).is_ok())
+        let said = |commit: &Hash| self.declines.binary_search(commit).is_ok();
+        self.declines.len() >= CITES_MAX || other.commit.one().is_some_and(said)
     }
 
     /// Whether each of the two held the other's commit while its own answer was sealed.
     pub fn mutual(&self, other: &Voucher) -> bool {
-        let cites = |a: &Voucher, b: &Voucher| b.commit.one().is_some_and(|hash| a.cites(hash));
-        cites(self, other) && cites(other, self)
+        self.cites_commit_of(other) && other.cites_commit_of(self)
     }
 
     /// Joins in citations; answers whether there are more now. Who cites too many, or opens several
@@ -268,7 +274,11 @@ impl Unit {
             }
             Said::Call(call) => {
                 let voucher = self.voucher_mut(author);
-                Heard::news(voucher.cite(&call.cites) | voucher.decline(&call.declines))
+                let news = voucher.cite(&call.cites) | voucher.decline(&call.declines);
+                if news {
+                    voucher.weigh(name.job, name.unit, name.author);
+                }
+                Heard::news(news)
             }
             Said::Opening(opening) => {
                 let news = self.open(name, author, opening);

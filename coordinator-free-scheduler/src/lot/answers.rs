@@ -3,7 +3,10 @@
 use super::Lot;
 use crate::{
     Answer, Call, Millis, Nonce, Opening, Pace, UnitIndex,
-    verify::step::{Step, step},
+    verify::{
+        company::Company,
+        step::{Step, step},
+    },
 };
 use alloc::vec::Vec;
 
@@ -26,8 +29,9 @@ impl Lot {
     }
 
     fn step(&self, unit: UnitIndex, answer: &Answer) -> Option<Step> {
-        let counts = |author| self.counts(author, unit);
-        step(self.board.unit(unit)?, self.me, self.quorum, Some(answer), counts)
+        let counts = |author| author == self.me || self.counts(author, unit);
+        let company = Company::of(self.board.unit(unit)?, counts);
+        step(&company, self.me, self.quorum, Some(answer))
     }
 
     /// The calls that are due, and not needless by now.

@@ -6,10 +6,10 @@ use super::{Lot, give_back};
 use crate::{
     Decision, Millis, Pace, PeerKey, UnitIndex,
     board::unit::{AuthorIndex, Unit, Voucher},
-    verify::step::step,
+    verify::{company::Company, step::step},
 };
 use alloc::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     vec::Vec,
 };
 
@@ -18,11 +18,13 @@ use alloc::{
 pub struct Silence {
     /// In the order of their time, since each waits equally long.
     due: VecDeque<(Millis, UnitIndex, Debt)>,
+    /// What is in `due`, so that each is there once.
+    waiting: BTreeSet<(UnitIndex, Debt)>,
     overdue: BTreeMap<UnitIndex, Vec<Debt>>,
 }
 
 /// Who owes a step, and how many commits it had named by then: if it names more, it has spoken.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 struct Debt {
     author: AuthorIndex,
     named: u8,
@@ -61,8 +63,15 @@ impl Silence {
         self.due.front().map(|(at, ..)| *at)
     }
 
+    fn expect(&mut self, at: Millis, unit: UnitIndex, debt: Debt) {
+        if self.waiting.insert((unit, debt)) {
+            self.due.push_back((at, unit, debt));
+        }
+    }
+
     fn pop_due(&mut self, now: Millis) -> Option<(UnitIndex, Debt)> {
         let (_, unit, debt) = self.due.pop_front_if(|(at, ..)| *at <= now)?;
+        self.waiting.remove(&(unit, debt));
         Some((unit, debt))
     }
 }
@@ -74,20 +83,23 @@ impl Lot {
         if known.vouchers.len() < self.quorum as usize {
             return;
         }
-        let owes = |voucher: &&Voucher| {
-            voucher.author != self.me && self.owes_step(unit, known, voucher.author)
-        };
-        let due: Vec<Debt> = known.vouchers.iter().filter(owes).map(Debt::of).collect();
         let at = now.plus(pace.silence_ms);
-        self.silence.due.extend(due.into_iter().map(|debt| (at, unit, debt)));
+        for debt in self.debts(known, unit) {
+            self.silence.expect(at, unit, debt);
+        }
     }
 
-    /// Whether an undecided unit waits for this author, who has commits enough of peers that this
-    /// node counts on: the author is likely to count on them too.
-    fn owes_step(&self, unit: UnitIndex, known: &Unit, author: AuthorIndex) -> bool {
-        let counts = |other| self.counts(other, unit);
-        known.standing.decision == Decision::Open
-            && step(known, author, self.quorum, None, counts).is_some()
+    /// Steps for which an undecided unit waits, of authors who have commits enough of peers that this
+    /// node counts on: they are likely to count on them too.
+    fn debts(&self, known: &Unit, unit: UnitIndex) -> Vec<Debt> {
+        if known.standing.decision != Decision::Open {
+            return Vec::new();
+        }
+        let company = Company::of(known, |other| self.counts(other, unit));
+        let owes = |voucher: &&&Voucher| {
+            voucher.author != self.me && step(&company, voucher.author, self.quorum, None).is_some()
+        };
+        company.sealed.iter().filter(owes).map(|voucher| Debt::of(voucher)).collect()
     }
 
     /// Marks the steps that are overdue now; answers their authors, once for each unit.
@@ -95,9 +107,8 @@ impl Lot {
         let mut silent = Vec::new();
         while let Some((unit, debt)) = self.silence.pop_due(now) {
             let author = debt.author;
-            let owes = self.board.unit(unit).is_some_and(|known| {
-                !debt.is_settled(known) && self.owes_step(unit, known, author)
-            });
+            let known = self.board.unit(unit);
+            let owes = known.is_some_and(|known| self.debts(known, unit).contains(&debt));
             if owes && !self.silence.holds(author, unit) {
                 self.silence.overdue.entry(unit).or_default().push(debt);
                 silent.push(self.board.key(author));

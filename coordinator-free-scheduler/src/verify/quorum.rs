@@ -9,6 +9,7 @@
 use crate::{
     FailReason, Profile, VOID_PEERS_MAX, Void,
     board::unit::{AuthorIndex, Decision, Unit, Voucher},
+    verify::company::{Company, may_agree},
 };
 use alloc::{vec, vec::Vec};
 
@@ -120,40 +121,21 @@ fn voided(unit: &Unit, counts: &impl Fn(AuthorIndex) -> bool) -> Option<Void> {
 /// that is public already. `counts` leaves out authors that this node does not count on.
 pub fn needed(unit: &Unit, n: u8, counts: impl Fn(AuthorIndex) -> bool) -> usize {
     let n = n as usize;
-    let counted = || unit.vouchers.iter().filter(|voucher| counts(voucher.author));
-    let sealed: Vec<&Voucher> = counted().filter(|voucher| voucher.unopened().is_some()).collect();
-    let company = |one: &&Voucher| sealed.iter().filter(|other| may_agree(one, other)).count();
-    let fresh = sealed.iter().map(company).max().unwrap_or_default();
-    let live = counted().filter(|voucher| voucher.live().is_some()).count();
-    if fresh >= n {
-        return 0;
+    let company = Company::of(unit, counts);
+    let around = |one: &&'_ Voucher| company.around(one, n).len();
+    let fresh = company.sealed.iter().map(around).max().unwrap_or_default();
+    match fresh >= n || may_complete(&company, n) {
+        true => 0,
+        false => n - fresh,
     }
-    if fresh + live >= n {
-        let useful = |voucher: &&Voucher| voucher.unopened().is_some() || voucher.live().is_some();
-        let mut group: Vec<&Voucher> = counted().filter(useful).collect();
-        group.sort_unstable_by_key(|voucher| voucher.commit.one());
-        let mut opened = group.iter().filter(|voucher| voucher.live().is_some());
-        if opened.any(|voucher| stands_in_clique(voucher, &group, n, &may_agree)) {
-            return 0;
-        }
-    }
-    n - fresh
 }
 
-/// Whether two vouchers may still come to carry one verdict.
-fn may_agree(one: &Voucher, other: &Voucher) -> bool {
-    let awaits = |opened: &Voucher, sealed: &Voucher| {
-        let called = sealed.unopened().is_some_and(|commit| opened.cites(commit));
-        called && sealed.can_cite(opened) && !sealed.declined(opened)
-    };
-    match (one.live(), other.live()) {
-        (Some(answer), Some(another)) => answer == another && one.mutual(other),
-        (Some(_), None) => awaits(one, other),
-        (None, Some(_)) => awaits(other, one),
-        (None, None) => {
-            let sealed = one.unopened().is_some() && other.unopened().is_some();
-            let agreed = !one.declined(other) && !other.declined(one);
-            sealed && agreed && one.can_cite(other) && other.can_cite(one)
-        }
+/// Whether open answers and sealed ones may come to be a quorum.
+fn may_complete(company: &Company, n: usize) -> bool {
+    if company.live.is_empty() || company.live.len() + company.sealed.len() < n {
+        return false;
     }
+    let mut group: Vec<&Voucher> = company.live.iter().chain(&company.sealed).copied().collect();
+    group.sort_unstable_by_key(|voucher| voucher.commit.one());
+    company.live.iter().any(|opened| stands_in_clique(opened, &group, n, &may_agree))
 }

@@ -8,10 +8,12 @@
 //! where now it calls, two who open at once, each holding another's commit, might never cite each
 //! other, and in a small grid nobody would be left to run the unit.)
 //!
-//! Invariant: among n sealed authors that count on each other, one has a step to take.
+//! Invariant: what an author's own answer adds is declining: an author of whom others expect a step
+//! has one.
 use crate::{
     Answer, CITES_MAX, Hash,
-    board::unit::{AuthorIndex, Decision, Once, Unit, Voucher},
+    board::unit::{AuthorIndex, Decision, Unit, Voucher},
+    verify::company::{Company, may_agree},
 };
 use alloc::{collections::BTreeSet, vec::Vec};
 
@@ -29,91 +31,85 @@ pub enum Step {
     Open(Vec<Hash>),
 }
 
-/// The step that is due from an author whose answer is sealed. `counts` leaves out authors that this
-/// node does not count on; `answer` is the author's own, if known.
+/// The step that is due from an author whose answer is sealed. `answer` is the author's own, if
+/// known; without it this is what anybody may expect of the author.
 ///
 /// Of a decided unit there is nothing left to copy: an answer still sealed is opened, cites nobody
 /// and changes nothing, but tells what its author is worth.
-pub fn step(
-    unit: &Unit,
-    me: AuthorIndex,
-    n: u8,
-    answer: Option<&Answer>,
-    counts: impl Fn(AuthorIndex) -> bool,
-) -> Option<Step> {
-    let own = unit.voucher(me)?;
-    own.unopened()?;
+pub fn step(company: &Company, me: AuthorIndex, n: u8, answer: Option<&Answer>) -> Option<Step> {
+    let unit = company.unit;
+    unit.voucher(me)?.unopened()?;
     let wanted = (n as usize).saturating_sub(1);
     if wanted == 0 || unit.standing.decision != Decision::Open {
         return Some(Step::Open(Vec::new()));
     }
-    let counted = |other: &&Voucher| other.author != me && counts(other.author);
-    let company = Company::of(unit, counted, own, answer, wanted);
-    if !company.callers.is_empty() && company.may_open(wanted) {
-        return Some(Step::Open(company.partners(unit, own, wanted)));
+    let own = company.author(me)?;
+    let outlook = Outlook::of(company, own, answer, wanted);
+    if !outlook.callers.is_empty() && outlook.may_open(wanted) {
+        return Some(Step::Open(outlook.partners(unit, own, wanted)));
     }
-    let cites = match company.shall_call(own, wanted) {
-        true => company.partners(unit, own, wanted),
-        false => Vec::new(),
+    let declines: Vec<Hash> =
+        outlook.unlike.iter().copied().take(CITES_MAX - own.declines.len()).copied().collect();
+    let cites = match company.first(n as usize) {
+        Some(group) if outlook.shall_call(own, &group) => {
+            let cites = outlook.partners(unit, own, wanted);
+            let group = group.iter().filter_map(|other| other.commit.one());
+            let group = group.filter(|commit| own.unopened() != Some(commit));
+            match cites.is_empty() {
+                true => fresh(own, group),
+                false => cites,
+            }
+        }
+        _ => Vec::new(),
     };
-    let declines = company.unlike;
     (!cites.is_empty() || !declines.is_empty()).then_some(Step::Call { cites, declines })
 }
 
 /// The other authors of a unit, as the author of a sealed answer sees them.
-struct Company<'a> {
+struct Outlook<'a> {
     /// Those who cite its commit, and may still agree with its answer.
     callers: Vec<&'a Voucher>,
-    /// Commits of those who cite its commit, and have another answer.
-    unlike: Vec<Hash>,
+    /// Commits of those who may agree for all that others know, and have another answer.
+    unlike: Vec<&'a Hash>,
     /// Commits of those whose answers are sealed, and may agree with it.
     sealed: Vec<&'a Hash>,
     /// Openings equal to its own answer.
     equal: Vec<&'a Voucher>,
 }
 
-impl<'a> Company<'a> {
+impl<'a> Outlook<'a> {
     fn of(
-        unit: &'a Unit,
-        counted: impl Fn(&&Voucher) -> bool,
-        own: &Voucher,
+        company: &Company<'a>,
+        own: &'a Voucher,
         answer: Option<&Answer>,
         wanted: usize,
-    ) -> Company<'a> {
-        let others: Vec<&Voucher> = unit.vouchers.iter().filter(counted).collect();
-        let equal = others.iter().copied().filter(|o| answer.is_some() && o.live() == answer);
-        let equal: Vec<&Voucher> = equal.collect();
+    ) -> Outlook<'a> {
+        let equal = company.equal(answer);
         // Who declines an opening that is equal to this answer has another one.
         let differs = |other: &&Voucher| match other.live() {
             Some(theirs) => answer.is_some_and(|mine| mine != theirs),
             None => equal.iter().any(|opened| other.declined(opened)),
         };
-        let citing = |other: &&Voucher| own.unopened().is_some_and(|mine| other.cites(mine));
-        let declined = |other: &&Voucher| own.declined(other) || other.declined(own);
-        let unlike = others.iter().copied().filter(citing).filter(differs);
-        let unlike = unlike.filter(|other| !own.declined(other));
-        let unlike = unlike.filter_map(|other| other.commit.one()).copied().collect();
-        let (mut callers, mut sealed) = (Vec::new(), Vec::new());
-        for other in others.iter().copied().filter(|other| !differs(other) && !declined(other)) {
-            if !own.can_cite(other) {
-                continue;
-            }
-            sealed.extend(other.unopened().filter(|_| other.can_cite(own)));
-            if citing(&other)
-                && (other.live().is_some() || is_waiting(other, unit, &others, wanted))
-            {
-                callers.push(other);
-            }
+        let others = company.live.iter().chain(&company.sealed).copied();
+        let near = others.filter(|other| other.author != own.author && may_agree(own, other));
+        let (unlike, like): (Vec<&Voucher>, Vec<&Voucher>) = near.partition(differs);
+        let calls = |other: &&&Voucher| match other.live() {
+            Some(_) => true,
+            None => other.cites_commit_of(own) && is_waiting(other, company, wanted),
+        };
+        Outlook {
+            callers: like.iter().filter(calls).copied().collect(),
+            unlike: unlike.iter().filter_map(|other| other.commit.one()).collect(),
+            sealed: like.iter().filter_map(|other| other.unopened()).collect(),
+            equal,
         }
-        Company { callers, unlike, sealed, equal }
     }
 
-    /// Whether its author is the one to call others: the first among enough sealed ones, who have
-    /// not been called before.
-    fn shall_call(&self, own: &Voucher, wanted: usize) -> bool {
-        let called = self.sealed.iter().filter(|commit| own.cites(commit)).count();
-        let first = self.sealed.iter().all(|commit| own.unopened() < Some(commit));
-        self.sealed.len() >= wanted && called < wanted && first
+    /// Whether its author is the one to call the others of the group whose turn it is.
+    fn shall_call(&self, own: &Voucher, group: &[&Voucher]) -> bool {
+        let Some((first, others)) = group.split_first() else { return false };
+        let called = |other: &&Voucher| own.cites_commit_of(other);
+        first.author == own.author && self.unlike.is_empty() && !others.iter().all(called)
     }
 
     /// Whether those who call are enough, with those whom they call besides.
@@ -148,25 +144,19 @@ impl<'a> Company<'a> {
         if partners.len() < wanted {
             partners.extend(copies);
         }
-        let room = CITES_MAX.saturating_sub(own.cites.len());
-        partners.into_iter().filter(|commit| !own.cites(commit)).take(room).copied().collect()
+        fresh(own, partners.into_iter())
     }
 }
 
+/// Of these commits those that an author has not cited yet, as many as it may.
+fn fresh<'a>(own: &Voucher, commits: impl Iterator<Item = &'a Hash>) -> Vec<Hash> {
+    let room = CITES_MAX.saturating_sub(own.cites.len());
+    commits.filter(|commit| !own.cites(commit)).take(room).copied().collect()
+}
+
 /// Whether an author waits for others to open: of enough openings it will show itself whether it
-/// agrees with them. Nothing is told to one who declined answers that have not come here yet.
-fn is_waiting(caller: &Voucher, unit: &Unit, others: &[&Voucher], wanted: usize) -> bool {
-    let pending = |other: &&&Voucher| {
-        other.live().is_some() && other.mutual(caller) && !caller.declined(other)
-    };
-    let shown = |commit: &Hash| {
-        let declined = unit.vouchers.iter().find(|other| other.commit.one() == Some(commit));
-        match declined {
-            Some(other) => other.unopened().is_none() || !other.declines.is_empty(),
-            // Who commits twice has taken its commit back; it may have been this one.
-            None => unit.vouchers.iter().any(|other| other.commit == Once::Many),
-        }
-    };
-    let waits = others.iter().filter(pending).count() < wanted;
-    caller.unopened().is_some() && waits && caller.declines.iter().all(shown)
+/// agrees with them.
+fn is_waiting(caller: &Voucher, company: &Company, wanted: usize) -> bool {
+    let pending = |other: &&&Voucher| other.mutual(caller) && !caller.declined(other);
+    company.live.iter().filter(pending).count() < wanted
 }

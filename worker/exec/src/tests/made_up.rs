@@ -133,7 +133,7 @@ impl Maker {
     }
 
     fn local(&mut self, ty: ValType) -> u32 {
-        let at = TYPES.iter().position(|other| *other == ty).unwrap_or_default() as u32;
+        let at = number(ty);
         self.locals + at * LOCALS_OF_TYPE + self.below(LOCALS_OF_TYPE.into()) as u32
     }
 
@@ -153,7 +153,7 @@ impl Maker {
 
     fn statement(&mut self, out: &mut Function, depth: u32) {
         let ty = self.any_type();
-        let at = TYPES.iter().position(|other| *other == ty).unwrap_or_default() as u32;
+        let at = number(ty);
         match self.below(if depth > 0 { 9 } else { 6 }) {
             0..3 => {
                 out.instruction(&I::I32Const(self.below(2_000) as i32));
@@ -260,7 +260,7 @@ impl Maker {
     }
 
     fn leaf(&mut self, out: &mut Function, ty: ValType) {
-        let at = TYPES.iter().position(|other| *other == ty).unwrap_or_default() as u32;
+        let at = number(ty);
         match self.below(6) {
             0 => out.instruction(&I::GlobalGet(at)),
             1..3 => out.instruction(&I::LocalGet(self.local(ty))),
@@ -276,6 +276,11 @@ impl Maker {
             }),
         };
     }
+}
+
+/// The place of a type among [`TYPES`], by which its locals and its global are found.
+fn number(ty: ValType) -> u32 {
+    TYPES.iter().position(|other| *other == ty).unwrap_or_default() as u32
 }
 
 fn place() -> MemArg {
