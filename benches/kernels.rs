@@ -3,8 +3,8 @@
 //! `cargo bench -p dugnad-exec --bench kernels [-- --json]`.
 //!
 //! Each figure is a ratio of medians, of runs that take turns.
-use coordinator_free_scheduler::{Hash, RunLimits};
-use dugnad_exec::{Backend, Executor, Run, random_seed};
+use coordinator_free_scheduler::RunLimits;
+use dugnad_exec::{Backend, Run, Sandbox};
 use kernels::{KERNELS, Kernel};
 use std::{
     error::Error,
@@ -36,10 +36,10 @@ fn main() -> Result<()> {
     let (bare, flagged) = (engine(false)?, engine(true)?);
     let bare = Module::new(&bare, &module)?;
     let flagged = Module::new(&flagged, &module)?;
-    let executor = Executor::new(1, Backend::Cranelift)?;
+    let sandbox = Sandbox::new(Backend::Cranelift)?;
     let mut all = Vec::new();
     for (number, kernel) in KERNELS.iter().enumerate() {
-        let measured = measure(number as u8, kernel, &module, &bare, &flagged, &executor)?;
+        let measured = measure(number as u8, kernel, &module, &bare, &flagged, &sandbox)?;
         eprintln!("{}", line(&measured));
         all.push(measured);
     }
@@ -89,7 +89,7 @@ fn measure(
     module: &Arc<[u8]>,
     bare: &Module,
     flagged: &Module,
-    executor: &Executor,
+    sandbox: &Sandbox,
 ) -> Result<Measured> {
     let mut times: [Vec<Duration>; 4] = Default::default();
     let mut sums = std::collections::BTreeSet::new();
@@ -98,7 +98,7 @@ fn measure(
             &|| timed(|| Ok(kernel(*size))),
             &|| in_wasmtime(bare, number),
             &|| in_wasmtime(flagged, number),
-            &|| in_sandbox(executor, module, number),
+            &|| in_sandbox(sandbox, module, number),
         ];
         for (run, times) in runs.iter().zip(&mut times) {
             let (sum, took) = run()?;
@@ -135,18 +135,9 @@ fn in_wasmtime(module: &Module, number: u8) -> Result<(u64, Duration)> {
     })
 }
 
-fn in_sandbox(executor: &Executor, module: &Arc<[u8]>, number: u8) -> Result<(u64, Duration)> {
+fn in_sandbox(sandbox: &Sandbox, module: &Arc<[u8]>, number: u8) -> Result<(u64, Duration)> {
     let limits = RunLimits { fuel: u64::MAX, ..RunLimits::default() };
-    let ran = executor.run(Run {
-        module_hash: Hash::of(module),
-        module: module.clone(),
-        input: vec![number],
-        args: Vec::new(),
-        env: Vec::new(),
-        random: random_seed(0, 0),
-        files: Vec::new(),
-        limits,
-    });
+    let ran = sandbox.run(Run { input: vec![number], ..Run::new(module.clone(), limits) });
     let sum = ran.output.as_slice().try_into().map_err(|_| ran.detail.clone())?;
     Ok((u64::from_le_bytes(sum), ran.wall))
 }

@@ -48,6 +48,7 @@ pub enum NotANetworkKey {
 pub struct Identity {
     signing: SigningKey,
     commit_secret: [u8; 32],
+    cache_secret: [u8; 32],
 }
 
 impl Identity {
@@ -79,8 +80,10 @@ impl Identity {
     }
 
     fn new(signing: SigningKey) -> Identity {
-        let commit_secret = blake3::derive_key("dugnad 1 commit secret", signing.as_bytes());
-        Identity { signing, commit_secret }
+        let derive = |context| blake3::derive_key(context, signing.as_bytes());
+        let commit_secret = derive("dugnad 1 commit secret");
+        let cache_secret = derive("dugnad 1 compiled modules");
+        Identity { signing, commit_secret, cache_secret }
     }
 
     /// The name of this node among its peers.
@@ -96,6 +99,11 @@ impl Identity {
     /// The key of the nonces that hide this node's answers; the same after a restart.
     pub fn commit_secret(&self) -> &[u8; 32] {
         &self.commit_secret
+    }
+
+    /// The key by which this node knows its own compiled modules.
+    pub fn cache_secret(&self) -> [u8; 32] {
+        self.cache_secret
     }
 
     /// Signs `bytes` as a statement of the kind that `context` names.

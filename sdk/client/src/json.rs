@@ -239,6 +239,10 @@ pub struct NodeStatus {
     pub uptime_s: u64,
     /// Bytes in its store.
     pub store_bytes: u64,
+    /// The walls around the units that it runs: `process`, `memory`, `landlock`, `seccomp`, as far as
+    /// this machine has them; none before it has begun to run units.
+    #[serde(default)]
+    pub walls: Vec<String>,
     /// What it waits for, in a sentence; absent when all is well.
     pub waiting: Option<String>,
 }

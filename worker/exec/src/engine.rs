@@ -7,7 +7,7 @@ use super::{
     facts::{self, TABLE_ELEMENTS_MAX, TABLES_MAX},
     pass::STACK_SLOTS_MAX,
 };
-use std::num::NonZeroUsize;
+use std::{num::NonZeroUsize, path::PathBuf};
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig,
     RegallocAlgorithm, Strategy,
@@ -22,8 +22,10 @@ pub const MEMORY_BYTES_MAX: usize = 4 << 30;
 const KEPT_MEMORY_BYTES: usize = 2 << 20;
 /// The engine's own record of an instance, bytes; what `facts` lets through fits.
 const INSTANCE_BYTES_MAX: usize = 16 << 20;
-/// Memories kept ready for each core, so that a few jobs at once keep theirs warm.
-const SLOTS_PER_CORE: u32 = 4;
+/// Memories kept ready, so that a few jobs at once keep theirs warm.
+const SLOTS: u32 = 4;
+/// Stack of a thread that runs guests: the guest's own and room for the host's calls under it.
+pub const THREAD_STACK_BYTES: usize = WASM_STACK_BYTES + (3 << 20);
 /// Pulley on machines like the usual ones.
 const PULLEY: &str = "pulley64";
 /// Frames of the guest that are named in the detail of a trap.
@@ -45,7 +47,9 @@ pub enum SetupError {
     #[error("the wasm engine cannot start on this machine: {0}")]
     Engine(String),
     #[error("the threads that run units cannot be started: {0}")]
-    Threads(#[from] rayon::ThreadPoolBuildError),
+    Threads(std::io::Error),
+    #[error("the folder {} for compiled modules cannot be used: {error}", .folder.display())]
+    Cache { folder: PathBuf, error: std::io::Error },
 }
 
 impl From<wasmtime::Error> for SetupError {
@@ -54,9 +58,9 @@ impl From<wasmtime::Error> for SetupError {
     }
 }
 
-/// An engine for `cores` guests at once. The ways to give them memory differ in speed alone; the
+/// An engine for one guest at a time. The ways to give them memory differ in speed alone; the
 /// first that this host has is taken.
-pub fn new(cores: usize, backend: Backend) -> Result<Engine, SetupError> {
+pub fn new(backend: Backend) -> Result<Engine, SetupError> {
     let start = |pooled: Option<PoolingAllocationConfig>| {
         let mut config = contract();
         if backend == Backend::Pulley {
@@ -67,9 +71,9 @@ pub fn new(cores: usize, backend: Backend) -> Result<Engine, SetupError> {
         }
         Engine::new(&config)
     };
-    // A pool reserves address space for all its guests, which not every host grants.
-    start(Some(wiping_pool(cores)))
-        .or_else(|_| start(Some(pool(cores))))
+    // A pool reserves address space for its guests, which not every host grants.
+    start(Some(wiping_pool()))
+        .or_else(|_| start(Some(pool())))
         .or_else(|_| start(None))
         .map_err(SetupError::from)
 }
@@ -79,7 +83,6 @@ fn contract() -> Config {
     config
         .wasm_features(wasmtime::WasmFeatures::all(), false)
         .wasm_features(facts::features(), true)
-        .epoch_interruption(true)
         .max_wasm_stack(WASM_STACK_BYTES)
         // Not used; but the engine wants it no smaller.
         .async_stack_size(WASM_STACK_BYTES)
@@ -94,12 +97,11 @@ fn contract() -> Config {
     config
 }
 
-fn pool(cores: usize) -> PoolingAllocationConfig {
-    let slots = u32::try_from(cores).unwrap_or(u32::MAX).saturating_mul(SLOTS_PER_CORE);
+fn pool() -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
-    pool.total_core_instances(slots)
-        .total_memories(slots)
-        .total_tables(slots.saturating_mul(TABLES_MAX))
+    pool.total_core_instances(SLOTS)
+        .total_memories(SLOTS)
+        .total_tables(SLOTS * TABLES_MAX)
         .max_tables_per_module(TABLES_MAX)
         .table_elements(TABLE_ELEMENTS_MAX as usize)
         .max_core_instance_size(INSTANCE_BYTES_MAX)
@@ -109,8 +111,8 @@ fn pool(cores: usize) -> PoolingAllocationConfig {
 
 /// A pool that wipes the pages which a guest wrote rather than give them back; it needs a system
 /// that tells which these are (Linux 6.7 or later), since wiping all of them is slower than either.
-fn wiping_pool(cores: usize) -> PoolingAllocationConfig {
-    let mut pool = pool(cores);
+fn wiping_pool() -> PoolingAllocationConfig {
+    let mut pool = pool();
     pool.pagemap_scan(Enabled::Yes)
         .linear_memory_keep_resident(KEPT_MEMORY_BYTES)
         .table_keep_resident(KEPT_MEMORY_BYTES);

@@ -3,6 +3,7 @@
 //! Invariant: [`Facts::of`] depends on the module's bytes and the contract alone, never on the host;
 //! so its refusals are outcomes that every machine agrees on.
 use coordinator_free_scheduler::{IMPORT_NAME_MAX, InvalidReason};
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use wasmparser::{
     Parser, Payload, ValType, Validator, WasmFeatures,
@@ -56,7 +57,7 @@ pub type Signature = (Vec<ValType>, Vec<ValType>);
 pub struct Contract(pub HashMap<(String, String), Signature>);
 
 /// How a module is entered.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Debug)]
 pub enum Kind {
     /// A WASI command: `_start`, standard streams, an exit code.
     Command,
@@ -65,7 +66,7 @@ pub enum Kind {
 }
 
 /// What is known of a module that may be run.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Debug)]
 pub struct Facts {
     /// How it is entered.
     pub kind: Kind,
@@ -74,7 +75,7 @@ pub struct Facts {
 }
 
 /// Why a module may not be run.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
 pub struct Refusal {
     /// What is voted on.
     pub reason: InvalidReason,
@@ -92,6 +93,17 @@ impl Facts {
         let kind = kind(types)?;
         check_imports(types, kind, contract)?;
         Ok(Facts { kind, memory_bytes_min: memory_bytes_min(types) })
+    }
+
+    /// Why it may not run with so much memory, if it starts with more.
+    pub fn refusal(&self, memory_bytes_max: u64) -> Option<Refusal> {
+        let min = self.memory_bytes_min;
+        (min > memory_bytes_max).then(|| Refusal {
+            reason: InvalidReason::TooLarge,
+            detail: format!(
+                "the module starts with {min} bytes of memory; its limit is {memory_bytes_max}"
+            ),
+        })
     }
 }
 

@@ -1,16 +1,9 @@
-//! What the engine keeps beside a running guest: its WASI state, its memory's limit, its stop flag.
+//! What the engine keeps beside a running guest: its WASI state and its memory's limit.
 //!
 //! Invariant: `memory.grow` is refused for reasons of the contract only (−1, the same everywhere);
 //! where the host itself has no memory the run is stopped as [`Halt::HostMemory`].
 use super::{facts::TABLE_ELEMENTS_MAX, wasi::System};
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
-use wasmtime::{
-    AsContextMut, Error, Global, Memory, ResourceLimiter, Result, StoreContextMut, UpdateDeadline,
-    Val,
-};
+use wasmtime::{AsContextMut, Error, Global, Memory, ResourceLimiter, Result, Val};
 
 /// The data of a guest's store.
 pub struct Guest {
@@ -26,8 +19,6 @@ pub struct Guest {
     pub fuel_max: u64,
     /// The limit and the peak of its linear memory.
     pub gauge: MemoryGauge,
-    /// Whether this host wants it stopped.
-    pub stop: Arc<AtomicBool>,
 }
 
 /// The fuel that a guest has left; nothing once it is below 0.
@@ -49,8 +40,6 @@ pub fn set_fuel(store: &mut impl AsContextMut<Data = Guest>, left: u64) -> Resul
 /// Why this host stopped a guest; never an outcome.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Halt {
-    #[error("the run was interrupted")]
-    Interrupted,
     #[error("this machine has not the memory that the unit asked for, within its limit")]
     HostMemory,
 }
@@ -105,13 +94,5 @@ impl ResourceLimiter for MemoryGauge {
 
     fn table_grow_failed(&mut self, _error: Error) -> Result<()> {
         Err(Halt::HostMemory.into())
-    }
-}
-
-/// Called in a guest whenever any guest is to be stopped: is it this one?
-pub fn on_epoch(store: StoreContextMut<'_, Guest>) -> Result<UpdateDeadline> {
-    match store.data().stop.load(Ordering::Acquire) {
-        true => Err(Halt::Interrupted.into()),
-        false => Ok(UpdateDeadline::Continue(1)),
     }
 }

@@ -9,31 +9,39 @@
 //!
 //! What it is not: it does not know jobs, peers or files of the host.
 mod anatomy;
+pub mod cell;
 mod engine;
 mod executor;
 mod facts;
 mod guest;
-mod modules;
+mod loaded;
 pub mod pass;
 mod sandbox;
 #[cfg(test)]
 mod tests;
 mod wasi;
+mod wire;
 
-use coordinator_free_scheduler::{Answer, Hash, RunLimits, UnitIndex, Void};
+use coordinator_free_scheduler::{Answer, Hash, Outcome, RunLimits, UnitIndex, Void};
+use loaded::Unfit;
+use serde::{Deserialize, Serialize};
 use std::{sync::Arc, time::Duration};
 
 pub use anatomy::Anatomy;
 pub use engine::{Backend, SetupError};
-pub use executor::Executor;
+pub use executor::{Executor, Program, Setup};
+pub use facts::Refusal;
+pub use sandbox::Sandbox;
 pub use wasi::input_name;
 
 /// One unit to be run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Serialize, Deserialize, Debug)]
 pub struct Run {
     /// The wasm module.
+    #[serde(skip)]
     pub module: Arc<[u8]>,
     /// The BLAKE3 of `module`.
+    #[serde(skip)]
     pub module_hash: Hash,
     /// Standard input, or the input of a plain unit.
     pub input: Vec<u8>,
@@ -44,13 +52,31 @@ pub struct Run {
     /// The seed of the guest's random stream, see [`random_seed`].
     pub random: [u8; 32],
     /// Read-only files under `/input`; names as [`input_name`] allows them.
-    pub files: Vec<(String, Arc<[u8]>)>,
+    #[serde(with = "files")]
+    pub files: Vec<File>,
     /// What the run may use.
     pub limits: RunLimits,
 }
 
+impl Run {
+    /// A run of a module on nothing: no input, no arguments, the random stream of unit 0 and seed 0.
+    pub fn new(module: impl Into<Arc<[u8]>>, limits: RunLimits) -> Run {
+        let module = module.into();
+        Run {
+            module_hash: Hash::of(&module),
+            module,
+            input: Vec::new(),
+            args: Vec::new(),
+            env: Vec::new(),
+            random: random_seed(0, 0),
+            files: Vec::new(),
+            limits,
+        }
+    }
+}
+
 /// What a run came to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Serialize, Deserialize, Debug)]
 pub struct Ran {
     /// The answer that is voted on, or why there is none.
     pub end: Result<Answer, Void>,
@@ -78,17 +104,8 @@ pub const STDERR_BYTES_MAX: usize = 64 << 10;
 /// # Errors
 /// The engine does not start.
 pub fn run_once(module: &[u8], input: Vec<u8>, limits: RunLimits) -> Result<Ran, SetupError> {
-    let run = Run {
-        module_hash: Hash::of(module),
-        module: module.into(),
-        input,
-        args: Vec::new(),
-        env: Vec::new(),
-        random: random_seed(0, 0),
-        files: Vec::new(),
-        limits,
-    };
-    Ok(Executor::new(1, Backend::default())?.run(run))
+    let run = Run { input, ..Run::new(module, limits) };
+    Ok(Sandbox::new(Backend::default())?.run(run))
 }
 
 /// The seed of a unit's random stream, the same whoever runs it.
@@ -98,7 +115,43 @@ pub fn random_seed(seed: u64, unit: UnitIndex) -> [u8; 32] {
     *hasher.finalize().as_bytes()
 }
 
+/// A name and what is under it.
+pub type File = (String, Arc<[u8]>);
+
+/// Files as they are sent: their bytes, whoever shares them.
+mod files {
+    use super::File;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(files: &[File], to: S) -> Result<S::Ok, S::Error> {
+        let files: Vec<(&str, &[u8])> =
+            files.iter().map(|(name, file)| (&**name, &**file)).collect();
+        files.serialize(to)
+    }
+
+    pub fn deserialize<'a, D: Deserializer<'a>>(from: D) -> Result<Vec<File>, D::Error> {
+        let files = Vec::<(String, Vec<u8>)>::deserialize(from)?;
+        Ok(files.into_iter().map(|(name, file)| (name, file.into())).collect())
+    }
+}
+
 impl Ran {
+    /// A run of which nothing came because of its module.
+    fn unfit(unfit: &Unfit) -> Ran {
+        match unfit {
+            Unfit::Refused(refusal) => {
+                let outcome = Outcome::Invalid(refusal.reason.clone());
+                Ran::without_guest(Ok(Answer { outcome, fuel: 0 }), refusal.detail.clone())
+            }
+            Unfit::Failed(void, why) => Ran::without_guest(Err(*void), why.clone()),
+        }
+    }
+
+    /// A run that nobody waits for any more.
+    fn interrupted() -> Ran {
+        Ran::without_guest(Err(Void::Interrupted), "the run was interrupted".into())
+    }
+
     /// A run that ended before there was a guest.
     fn without_guest(end: Result<Answer, Void>, detail: String) -> Ran {
         let nothing = Vec::new();

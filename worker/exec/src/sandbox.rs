@@ -4,84 +4,116 @@
 //! that is not known to be the guest's own doing is a [`Void`].
 use super::{
     Anatomy, Ran, Run, SetupError,
-    engine::{self, Backend, MEMORY_BYTES_MAX},
-    facts::{Kind, Refusal},
-    guest::{Guest, Halt, MemoryGauge, fuel_left, on_epoch, set_fuel},
-    modules::{Entry, Loaded, Modules, Prepared},
+    engine::{self, Backend, MEMORY_BYTES_MAX, THREAD_STACK_BYTES},
+    facts::{Contract, Facts, Kind},
+    guest::{Guest, Halt, MemoryGauge, fuel_left, set_fuel},
+    loaded::{self, Entry, Loaded, Recipe, Unfit, engine_failed},
     wasi::{self, FUEL_PER_BYTE, Stop, System},
 };
-use coordinator_free_scheduler::{
-    Answer, Hash, InvalidReason, Outcome, RunLimits, TrapClass, Void,
-};
+use coordinator_free_scheduler::{Answer, Hash, Outcome, RunLimits, TrapClass, Void};
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    hash::{Hash as _, Hasher},
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+    sync::{Mutex, PoisonError},
+    thread,
     time::Instant,
 };
 use wasmtime::{
-    Engine, Error, Global, Instance, Memory, ModuleExport, OutOfMemory, Result, Store, Trap,
-    TypedFunc, Val, WasmBacktrace, WasmParams, WasmResults,
+    Engine, Error, Global, Instance, Linker, Memory, Module, ModuleExport, OutOfMemory, Result,
+    Store, Trap, TypedFunc, Val, WasmBacktrace, WasmParams, WasmResults,
 };
 
-/// The engine and what it has compiled.
+/// The engine, and what a guest may call.
 pub struct Sandbox {
     engine: Engine,
-    modules: Modules,
+    linker: Linker<Guest>,
+    contract: Contract,
+    turn: Mutex<()>,
 }
 
 impl Sandbox {
-    /// A sandbox for `cores` guests at once, which compiles on `compilers`.
-    pub fn new(
-        cores: usize,
-        backend: Backend,
-        compilers: rayon::ThreadPool,
-    ) -> Result<Sandbox, SetupError> {
-        let engine = engine::new(cores, backend)?;
+    /// A sandbox for one guest at a time.
+    ///
+    /// # Errors
+    /// The engine does not start.
+    pub fn new(backend: Backend) -> Result<Sandbox, SetupError> {
+        let engine = engine::new(backend)?;
         let (linker, contract) = wasi::link(&engine)?;
-        Ok(Sandbox {
-            engine: engine.clone(),
-            modules: Modules::new(engine, linker, contract, compilers),
-        })
+        Ok(Sandbox { engine, linker, contract, turn: Mutex::default() })
     }
 
-    /// Why a module can be run nowhere, if so.
+    /// Looks a module over without compiling it.
+    ///
+    /// # Errors
+    /// Why it can be run nowhere, in a sentence.
     pub fn inspect(&self, module: &[u8]) -> Result<(), String> {
-        self.modules.facts(module).map(drop).map_err(|refusal| refusal.detail)
+        Facts::of(module, &self.contract).map(drop).map_err(|refusal| refusal.detail)
     }
 
-    /// More about a module that can be run, or why it cannot.
+    /// Looks a module over more closely: what it uses, and what the pass puts into it.
+    ///
+    /// # Errors
+    /// Why it can be run nowhere, in a sentence.
     pub fn anatomy(&self, module: &[u8]) -> Result<Anatomy, String> {
-        let facts = self.modules.facts(module).map_err(|refusal| refusal.detail)?;
+        let facts = Facts::of(module, &self.contract).map_err(|refusal| refusal.detail)?;
         Anatomy::of(module, facts).map_err(|error| error.to_string())
     }
 
-    /// Makes every running guest look at its stop flag.
-    pub fn wake(&self) {
-        self.engine.increment_epoch();
-    }
-
-    /// Runs one unit on this thread.
-    pub fn run(&self, run: Run, stop: Arc<AtomicBool>) -> Ran {
-        let interrupted =
-            || Ran::without_guest(Err(Void::Interrupted), Halt::Interrupted.to_string());
-        if stop.load(Ordering::Acquire) {
-            return interrupted();
-        }
-        let cell = self.modules.get(run.module_hash, &run.module);
-        match cell.get() {
-            Some(Prepared::Ready(loaded)) => match memory_refusal(loaded, &run.limits) {
-                Some(refusal) => refused(&refusal),
-                None => self.run_loaded(loaded, run, stop),
+    /// Runs one unit in this process, which is for those who trust the module: the grid's units run
+    /// in an [`Executor`](crate::Executor).
+    pub fn run(&self, run: Run) -> Ran {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.prepare(run.module_hash, &run.module) {
+            Ok(loaded) => match loaded.facts.refusal(memory_bytes_max(&run.limits)) {
+                Some(refusal) => Ran::unfit(&Unfit::Refused(refusal)),
+                None => on_own_stack(|| self.run_here(&loaded, run)),
             },
-            Some(Prepared::Refused(refusal)) => refused(refusal),
-            Some(Prepared::Failed(void, why)) => Ran::without_guest(Err(*void), why.clone()),
-            None => Ran::without_guest(Err(Void::Engine), "the module was not prepared".into()),
+            Err(unfit) => Ran::unfit(&unfit),
         }
     }
 
-    fn run_loaded(&self, loaded: &Loaded, mut run: Run, stop: Arc<AtomicBool>) -> Ran {
+    fn prepare(&self, hash: Hash, module: &[u8]) -> Result<Loaded, Unfit> {
+        if Hash::of(module) != hash {
+            return Err(Unfit::misnamed(hash));
+        }
+        let (recipe, passed) = loaded::passed(module, &self.contract)?;
+        let module = Module::new(&self.engine, &passed).map_err(engine_failed)?;
+        Loaded::new(&module, &recipe, &self.linker).map_err(engine_failed)
+    }
+
+    /// Compiles a module, to be loaded by another process of this program.
+    pub(crate) fn compile(&self, module: &[u8]) -> Result<(Recipe, Vec<u8>), Unfit> {
+        loaded::compiled(module, &self.contract, &self.engine)
+    }
+
+    /// Loads a module that was compiled.
+    #[allow(unsafe_code)]
+    pub(crate) fn load(&self, file: &Path, recipe: &Recipe) -> Result<Loaded> {
+        // SAFETY: nobody but this program writes there, and the node has checked its own seal of the
+        // file before it named it: whoever may forge that may as well run code of his own.
+        let module = unsafe { Module::deserialize_file(&self.engine, file) }?;
+        Loaded::new(&module, recipe, &self.linker)
+    }
+
+    /// What machine code depends on beside the module (the engine, its settings, this processor), and
+    /// what guests may import.
+    pub(crate) fn into_contract(self) -> (u64, Contract) {
+        let mut hasher = std::hash::DefaultHasher::new();
+        self.engine.precompile_compatibility_hash().hash(&mut hasher);
+        (hasher.finish(), self.contract)
+    }
+
+    /// Runs one unit on this thread, whose stack must have [`THREAD_STACK_BYTES`].
+    pub(crate) fn run_here(&self, loaded: &Loaded, run: Run) -> Ran {
+        let caught = catch_unwind(AssertUnwindSafe(|| self.run_loaded(loaded, run)));
+        caught.unwrap_or_else(|_| {
+            let why = "the sandbox panicked; this is a defect of it";
+            Ran::without_guest(Err(Void::Engine), why.into())
+        })
+    }
+
+    fn run_loaded(&self, loaded: &Loaded, mut run: Run) -> Ran {
         let started = Instant::now();
         let limits = run.limits;
         let input = match loaded.facts.kind {
@@ -100,7 +132,6 @@ impl Sandbox {
             // More than any guest lives to use.
             fuel_max: limits.fuel.min(i64::MAX as u64),
             gauge: MemoryGauge::new(memory_bytes_max(&limits)),
-            stop,
         };
         let mut store = Store::new(&self.engine, guest);
         let ended = enter(&mut store, loaded, &input);
@@ -123,32 +154,29 @@ impl Sandbox {
     }
 }
 
-fn memory_bytes_max(limits: &RunLimits) -> u64 {
+/// Linear memory that a guest may have, bytes.
+pub(crate) fn memory_bytes_max(limits: &RunLimits) -> u64 {
     (u64::from(limits.memory_mib) << 20).min(MEMORY_BYTES_MAX as u64)
 }
 
-fn memory_refusal(loaded: &Loaded, limits: &RunLimits) -> Option<Refusal> {
-    let (min, max) = (loaded.facts.memory_bytes_min, memory_bytes_max(limits));
-    (min > max).then(|| Refusal {
-        reason: InvalidReason::TooLarge,
-        detail: format!("the module starts with {min} bytes of memory; its limit is {max}"),
+fn on_own_stack(run: impl FnOnce() -> Ran + Send) -> Ran {
+    thread::scope(|scope| {
+        let thread =
+            thread::Builder::new().name("dugnad-run".into()).stack_size(THREAD_STACK_BYTES);
+        let no_thread = |error: &dyn std::fmt::Display| {
+            Ran::without_guest(Err(Void::Engine), format!("no thread to run on: {error}"))
+        };
+        match thread.spawn_scoped(scope, run).map(|running| running.join()) {
+            Ok(Ok(ran)) => ran,
+            Ok(Err(_)) => no_thread(&"it panicked"),
+            Err(error) => no_thread(&error),
+        }
     })
-}
-
-fn refused(refusal: &Refusal) -> Ran {
-    let outcome = Outcome::Invalid(refusal.reason.clone());
-    Ran::without_guest(Ok(Answer { outcome, fuel: 0 }), refusal.detail.clone())
 }
 
 /// Runs the guest until it ends in one way or another.
 fn enter(store: &mut Store<Guest>, loaded: &Loaded, input: &[u8]) -> Result<()> {
     store.limiter(|guest| &mut guest.gauge);
-    store.epoch_deadline_callback(on_epoch);
-    store.set_epoch_deadline(1);
-    // Looked at after the deadline is set, so that no interrupt falls between the two.
-    if store.data().stop.load(Ordering::Acquire) {
-        return Err(Halt::Interrupted.into());
-    }
     let instance = loaded.instance.instantiate(&mut *store).map_err(no_room)?;
     store.data_mut().fuel = find_global(store, instance, &loaded.fuel);
     store.data_mut().stack = find_global(store, instance, &loaded.stack);
@@ -288,12 +316,10 @@ fn end_of(
     }
     if let Some(halt) = error.downcast_ref::<Halt>() {
         return match halt {
-            Halt::Interrupted => void(Void::Interrupted),
             Halt::HostMemory => void(Void::HostMemory),
         };
     }
     match error.downcast_ref::<Trap>() {
-        Some(Trap::Interrupt) => void(Void::Interrupted),
         // The stack that is the same everywhere has not ended: this compiler takes more than any should.
         Some(Trap::StackOverflow) => void(Void::Engine),
         Some(trap) => {

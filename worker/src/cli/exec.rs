@@ -1,6 +1,6 @@
 //! `dugnad exec`: one unit, here and now, in the very sandbox of the grid. No node, no network.
 use super::{Failure, node};
-use crate::exec::{Backend, Executor, Ran, Run, input_name, random_seed};
+use crate::exec::{Backend, Ran, Run, Sandbox, input_name, random_seed};
 use coordinator_free_scheduler::{Hash, Outcome, RunLimits, TrapClass, UnitIndex, Void};
 use serde::Serialize;
 use std::{
@@ -84,9 +84,9 @@ struct Report {
 
 pub fn main(arguments: Arguments) -> Result<(), Failure> {
     let json = arguments.json;
-    let executor = Executor::new(1, arguments.engine.into())
+    let sandbox = Sandbox::new(arguments.engine.into())
         .map_err(|error| Failure::Failed(error.to_string()))?;
-    let ran = executor.run(run_of(arguments)?);
+    let ran = sandbox.run(run_of(arguments)?);
     match json {
         true => print_report(&ran)?,
         false => print_streams(&ran)?,

@@ -32,7 +32,7 @@ struct Report {
 
 pub fn main(arguments: Arguments) -> Result<(), Failure> {
     let module = node::read_file(&arguments.module)?;
-    let anatomy = pass::looked_over(&arguments.module, |executor| executor.anatomy(&module))?;
+    let anatomy = pass::looked_over(&arguments.module, |sandbox| sandbox.anatomy(&module))?;
     let report = Report::of(anatomy);
     match arguments.json {
         true => node::say_json(&report),

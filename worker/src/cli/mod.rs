@@ -1,5 +1,6 @@
 //! The command line: one file a command, exit codes in one place.
 mod cancel;
+mod cell;
 mod demo;
 mod exec;
 mod fetch;
@@ -50,6 +51,9 @@ enum Command {
     Pass(pass::Arguments),
     /// Print a line that lets another machine join this node's grid.
     Invite(invite::Arguments),
+    /// Run guests for a node, which starts it and speaks with it.
+    #[command(subcommand, hide = true)]
+    Cell(cell::Arguments),
 }
 
 /// Why a command ended without success; its exit code is part of the interface.
@@ -97,6 +101,7 @@ pub fn main() -> ExitCode {
         Command::Inspect(arguments) => inspect::main(arguments),
         Command::Pass(arguments) => pass::main(arguments),
         Command::Invite(arguments) => invite::main(arguments),
+        Command::Cell(arguments) => return cell::main(arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,6 +1,6 @@
 //! `dugnad pass`: what the sandbox makes of a module before it compiles it, as a file.
 use super::{Failure, node};
-use crate::exec::{Backend, Executor, pass::pass};
+use crate::exec::{Backend, Sandbox, pass::pass};
 use std::path::{Path, PathBuf};
 
 /// What `dugnad pass` takes.
@@ -16,20 +16,20 @@ pub struct Arguments {
 pub fn main(arguments: Arguments) -> Result<(), Failure> {
     let module = node::read_file(&arguments.module)?;
     // What may not be run is not passed either.
-    looked_over(&arguments.module, |executor| executor.inspect(&module))?;
+    looked_over(&arguments.module, |sandbox| sandbox.inspect(&module))?;
     let passed = pass(&module).map_err(|error| Failure::Failed(error.to_string()))?;
     let out = arguments.out.display();
     std::fs::write(&arguments.out, &passed.module)
         .map_err(|error| Failure::Failed(format!("cannot write {out}: {error}")))
 }
 
-/// What an executor finds in the module that `file` holds, or why it can be run nowhere.
+/// What the sandbox finds in the module that `file` holds, or why it can be run nowhere.
 pub fn looked_over<T>(
     file: &Path,
-    look: impl FnOnce(&Executor) -> Result<T, String>,
+    look: impl FnOnce(&Sandbox) -> Result<T, String>,
 ) -> Result<T, Failure> {
-    let executor = Executor::new(1, Backend::default());
-    let executor = executor.map_err(|error| Failure::Failed(error.to_string()))?;
+    let sandbox = Sandbox::new(Backend::default());
+    let sandbox = sandbox.map_err(|error| Failure::Failed(error.to_string()))?;
     let refused = |why| Failure::Failed(format!("{} cannot be run: {why}", file.display()));
-    look(&executor).map_err(refused)
+    look(&sandbox).map_err(refused)
 }

@@ -22,6 +22,8 @@ pub type Arguments = RunOptions;
 
 /// The grid that nodes are in where no network key makes another.
 const OPEN_NETWORK: &str = "main";
+/// Where the machine code of modules is, in the data directory.
+const COMPILED_DIR: &str = "compiled";
 /// Without a peer for this long the node says what can be done about it.
 const LONELY: Duration = Duration::from_secs(30);
 /// What is under way when the node ends may take this long.
@@ -66,6 +68,7 @@ async fn run(config: RunConfig) -> Result<(), Failure> {
         net: net_config(&config, identity.secret()),
         cores: config.cores,
         memory_mib: config.memory_mib,
+        compiled: config.data_dir.join(COMPILED_DIR),
         lies: config.lies.map(|lies| Lies { share: lies.share, seed: lies.seed }),
         store,
         identity,

@@ -77,6 +77,9 @@ fn show_node(status: &NodeStatus, jobs: &[JobStatus]) -> Result<(), Failure> {
         status.units_executed, status.units_verified, status.units_failed
     ))?;
     node::say(&format!("store     {mib} MiB"))?;
+    if !status.walls.is_empty() {
+        node::say(&format!("walls     {}", status.walls.join(", ")))?;
+    }
     for address in &status.addresses {
         node::say(&format!("address   {address}"))?;
     }

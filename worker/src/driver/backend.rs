@@ -456,6 +456,7 @@ impl Backend for Handle {
             jobs,
             uptime_s: uptime.as_secs(),
             store_bytes: usage.bytes(),
+            walls: self.executor.walls().into_iter().map(String::from).collect(),
             waiting: lonely.then(|| LONELY_SENTENCE.into()),
         })
     }

@@ -18,7 +18,7 @@ pub use backend::Handle;
 pub use runs::Lies;
 
 use crate::{
-    exec::{Backend, Executor, RunTag},
+    exec::{Executor, Program, RunTag, Setup},
     keys::Identity,
     net::{Net, NetConfig, NetEvent, Topic},
     store::{Store, StoreError},
@@ -37,6 +37,7 @@ use shelf::Shelf;
 use status::{Standing, Watchers};
 use std::{
     collections::BTreeSet,
+    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -67,6 +68,8 @@ pub struct Parts {
     pub cores: usize,
     /// Memory of the units that run at once, MiB, by their jobs' limits.
     pub memory_mib: u32,
+    /// The folder of its compiled modules.
+    pub compiled: PathBuf,
     /// Whether it lies, for demonstrations and tests.
     pub lies: Option<Lies>,
 }
@@ -80,6 +83,8 @@ pub enum DriverError {
     Net(#[from] crate::net::NetError),
     #[error(transparent)]
     Exec(#[from] crate::exec::SetupError),
+    #[error("cannot find the file of this program, to start it again for its guests: {0}")]
+    Program(std::io::Error),
     #[error(
         "the journal holds a record that this version cannot read ({0}); start with the version that wrote it, or with another --data-dir"
     )]
@@ -160,6 +165,12 @@ impl Neighbours {
     }
 }
 
+/// How the executor starts this program anew, as one that runs guests.
+fn this_program() -> Result<Program, DriverError> {
+    let path = std::env::current_exe().map_err(DriverError::Program)?;
+    Ok(Program { path, arguments: vec!["cell".into()] })
+}
+
 /// The loop's own state.
 pub struct Driver {
     node: Node,
@@ -188,7 +199,7 @@ impl Driver {
     /// # Errors
     /// A room did not open; nothing is left running.
     pub async fn start(parts: Parts) -> Result<(Driver, Handle), DriverError> {
-        let Parts { store, identity, net, cores, memory_mib, lies } = parts;
+        let Parts { store, identity, net, cores, memory_mib, compiled, lies } = parts;
         let (started, network_key) = (Instant::now(), net.network_key);
         let keys = Arc::new(identity);
         let me = keys.peer();
@@ -196,7 +207,13 @@ impl Driver {
             Node::new(Config { me, incarnation: draw()?, seed: draw()?, pace: Pace::default() });
         replay(&store, &mut node)?;
         let metrics = Arc::new(Metrics::new()?);
-        let executor = Arc::new(Executor::new(cores.max(1), Backend::default())?);
+        let executor = Arc::new(Executor::new(Setup {
+            cores,
+            memory_mib: memory_mib.into(),
+            program: this_program()?,
+            cache: compiled,
+            cache_key: keys.cache_secret(),
+        })?);
         let shelf = Arc::new(Shelf::new(store.clone(), node.sealed()));
         let (net_sender, net_events) = mpsc::channel(NET_EVENTS_MAX);
         let net = Net::start(net, shelf.clone(), net_sender).await?;

@@ -209,6 +209,7 @@ impl Backend for MemoryNode {
             jobs: self.memory().jobs.len() as u64,
             uptime_s: 0,
             store_bytes: 0,
+            walls: Vec::new(),
             waiting: Some("no peer yet".into()),
         })
     }

@@ -1,7 +1,6 @@
 //! Guests that mean harm: each gets a typed outcome, and the executor lives on.
 use super::*;
 use crate::facts::{FUNCTION_BYTES_MAX, FUNCTIONS_MAX, TABLE_ELEMENTS_MAX, TABLES_MAX};
-use std::{sync::mpsc, thread, time::Duration};
 
 const FOREVER: &str = "(loop (br 0))";
 
@@ -81,20 +80,14 @@ fn tables_grow_to_their_limit_and_no_further() {
 }
 
 #[test]
-fn deep_recursion_is_a_stack_overflow_on_every_thread() {
+fn deep_recursion_is_a_stack_overflow_on_both_engines() {
     let deep = "(func $deep (param i64 i64) (result i64)
             (i64.add (call $deep (local.get 1) (local.get 0)) (local.get 0)))
         (func (export \"_start\") (drop (call $deep (i64.const 1) (i64.const 2))))";
-    let (done, ended) = mpsc::channel();
-    for _ in 0..4 {
-        let done = done.clone();
-        EXECUTOR.spawn(RunTag(1), module(deep), move |ran| done.send(ran.end).expect("waited for"));
-    }
-    let ends: Vec<_> = ended.iter().take(4).collect();
-    assert!(
-        matches!(&ends[0], Ok(answer) if answer.outcome == Outcome::Trap(TrapClass::StackOverflow))
-    );
-    assert!(ends.iter().all(|end| *end == ends[0]), "{ends:?}");
+    let other = Sandbox::new(Backend::Pulley).expect("it starts");
+    let (one, other) = (run(module(deep)), other.run(module(deep)));
+    assert_eq!(outcome(&one), Outcome::Trap(TrapClass::StackOverflow));
+    assert_eq!(one.end, other.end);
 }
 
 #[test]
@@ -192,50 +185,4 @@ fn bytes_under_a_wrong_hash_are_not_run_and_not_kept() {
     let garbage = Run { module: Arc::from(&b"garbage"[..]), ..honest.clone() };
     assert_eq!(run(garbage).end, Err(Void::Unavailable));
     assert_eq!(exit_code(&run(honest)), 5);
-}
-
-#[test]
-fn an_interrupt_ends_the_runs_of_its_tag_and_no_others() {
-    let mut forever = command(FOREVER);
-    forever.limits.fuel = u64::MAX;
-    let executor = Executor::new(2, Backend::default()).expect("it starts");
-    let (done, ended) = mpsc::channel();
-    let spawn = |tag, unit: &Run| {
-        let done = done.clone();
-        executor.spawn(RunTag(tag), unit.clone(), move |ran| {
-            done.send((tag, ran.end.map(|answer| answer.outcome))).expect("waited for");
-        });
-    };
-    let next = || ended.recv().expect("a run ends");
-    let limits = RunLimits { fuel: 1, ..LIMITS };
-    executor.run(Run { limits, ..forever.clone() }).end.expect("it is compiled now");
-    // Two run, two wait behind them; by then the two are within the guest.
-    (1..=4).for_each(|tag| spawn(tag, &forever));
-    thread::sleep(Duration::from_millis(200));
-    executor.interrupt([RunTag(3)]);
-    executor.interrupt([RunTag(1)]);
-    executor.interrupt([RunTag(99)]);
-    let mut first = [next(), next()];
-    first.sort();
-    assert_eq!(first, [(1, Err(Void::Interrupted)), (3, Err(Void::Interrupted))]);
-    spawn(1, &command("(call $proc_exit (i32.const 7))"));
-    executor.interrupt([RunTag(2)]);
-    assert_eq!(next(), (2, Err(Void::Interrupted)));
-    assert!(matches!(next(), (1, Ok(Outcome::Exit { code: 7, .. }))), "a tag may be used again");
-    executor.interrupt_all();
-    assert_eq!(next(), (4, Err(Void::Interrupted)));
-}
-
-#[test]
-fn many_first_runs_of_a_module_compile_it_once_and_all_end() {
-    let executor = Executor::new(2, Backend::default()).expect("it starts");
-    let (done, ended) = mpsc::channel();
-    let unit = command("(call $proc_exit (i32.const 9))");
-    for tag in 0..64 {
-        let done = done.clone();
-        executor.spawn(RunTag(tag), unit.clone(), move |ran| {
-            done.send(exit_code(&ran)).expect("waited for");
-        });
-    }
-    assert!(ended.iter().take(64).all(|code| code == 9));
 }

@@ -4,13 +4,15 @@ mod hostile;
 mod made_up;
 mod nan;
 mod same;
+#[cfg(target_os = "linux")]
+mod walls;
 
-use super::{Backend, Executor, Ran, Run, RunTag, random_seed};
+use super::{Backend, Ran, Run, Sandbox, random_seed};
 use coordinator_free_scheduler::{Hash, InvalidReason, Outcome, RunLimits, TrapClass, Void};
 use std::sync::{Arc, LazyLock};
 
-static EXECUTOR: LazyLock<Executor> =
-    LazyLock::new(|| Executor::new(2, Backend::default()).expect("it starts"));
+static SANDBOX: LazyLock<Sandbox> =
+    LazyLock::new(|| Sandbox::new(Backend::default()).expect("it starts"));
 
 const LIMITS: RunLimits = RunLimits { fuel: 10_000_000, memory_mib: 2, output_bytes: 1_000 };
 
@@ -38,16 +40,7 @@ const COMMAND: &str = r#"
 "#;
 
 fn run_of(module: Vec<u8>) -> Run {
-    Run {
-        module_hash: Hash::of(&module),
-        module: module.into(),
-        input: Vec::new(),
-        args: Vec::new(),
-        env: Vec::new(),
-        random: random_seed(1, 2),
-        files: Vec::new(),
-        limits: LIMITS,
-    }
+    Run { random: random_seed(1, 2), ..Run::new(module, LIMITS) }
 }
 
 /// A module in text.
@@ -70,7 +63,7 @@ fn plain(body: &str) -> Run {
 }
 
 fn run(run: Run) -> Ran {
-    EXECUTOR.run(run)
+    SANDBOX.run(run)
 }
 
 #[track_caller]

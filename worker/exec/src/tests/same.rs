@@ -1,6 +1,6 @@
 //! The same run is the same everywhere: bytes, fuel, time, randomness, NaN.
 use super::*;
-use std::{collections::BTreeSet, sync::mpsc};
+use std::collections::BTreeSet;
 
 /// Writes the clock and some random bytes, computes, and writes the clock again.
 const CURIOUS: &str = "(local $left i32) (local.set $left (i32.const 1000))
@@ -12,17 +12,15 @@ const CURIOUS: &str = "(local $left i32) (local.set $left (i32.const 1000))
     (call $print (i32.const 100) (i32.const 48))";
 
 #[test]
-fn repeated_runs_are_equal_on_all_threads_and_engines() {
-    let other = Executor::new(1, Backend::default()).expect("it starts");
-    let (done, ended) = mpsc::channel();
-    for index in 0..40 {
-        let done = done.clone();
-        let executor = if index % 2 == 0 { &EXECUTOR } else { &other };
-        executor.spawn(RunTag(index), command(CURIOUS), move |ran| {
-            done.send((outcome(&ran), fuel(&ran), ran.output)).expect("waited for");
-        });
-    }
-    let all: BTreeSet<_> = ended.iter().take(40).collect();
+fn repeated_runs_are_equal_in_all_sandboxes() {
+    let others = [Backend::Cranelift, Backend::Pulley].map(Sandbox::new);
+    let others: Vec<_> = others.into_iter().map(|other| other.expect("it starts")).collect();
+    let all: BTreeSet<_> = (0..12)
+        .map(|index| {
+            let ran = [&*SANDBOX, &others[0], &others[1]][index % 3].run(command(CURIOUS));
+            (outcome(&ran), fuel(&ran), ran.output)
+        })
+        .collect();
     assert_eq!(all.len(), 1);
     let (_, fuel, output) = all.first().expect("one");
     let moment = |at: usize| u64::from_le_bytes(output[at..at + 8].try_into().expect("8 bytes"));

@@ -1,0 +1,192 @@
+//! The processes behind the second wall: one for each core that runs guests, and one for each module
+//! that is compiled. This is their side; the node's is [`Executor`](crate::Executor).
+//!
+//! Invariant: what comes from strangers is touched only after the walls stand. Here are no keys and
+//! no sockets; all that a guest which breaks out could reach is the compiled modules, to be read.
+pub(crate) mod walls;
+
+use super::{
+    engine::{Backend, THREAD_STACK_BYTES},
+    loaded::Loaded,
+    sandbox::Sandbox,
+    wire::{self, Compiled, Reply, WireError, Work},
+};
+use std::{
+    collections::HashMap,
+    ffi::OsString,
+    io::{Read, StdinLock, StdoutLock, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+pub use walls::Walls;
+
+/// Modules that are kept loaded; beyond, all are let go of, and loaded again where they are wanted.
+const LOADED_MAX: usize = 16;
+/// For how long an end may wait for others before the node hears of it.
+const FLUSH_AFTER: Duration = Duration::from_millis(1);
+/// Processor time for compiling one module, seconds.
+const COMPILE_CPU_S_MAX: u64 = 120;
+/// Memory for compiling one module, bytes.
+const COMPILE_BYTES_MAX: u64 = 3 << 30;
+/// Memory of a process that runs guests, beyond what guests may have: code, stack, what they write.
+const OVERHEAD_BYTES: u64 = 1 << 30;
+
+/// What a process is for, as the node tells it on the command line.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Role {
+    /// Runs guests.
+    Run {
+        /// Where the machine code is.
+        folder: PathBuf,
+        /// Linear memory that a guest may have at most.
+        memory_mib: u64,
+    },
+    /// Compiles the module that comes in.
+    Compile,
+}
+
+impl Role {
+    /// The role on a command line.
+    pub fn arguments(&self) -> Vec<OsString> {
+        match self {
+            Role::Run { folder, memory_mib } => {
+                vec!["run".into(), folder.into(), memory_mib.to_string().into()]
+            }
+            Role::Compile => vec!["compile".into()],
+        }
+    }
+}
+
+/// The main function of such a process: speaks with the node over its standard streams until that
+/// says no more.
+pub fn main(role: &Role) -> ExitCode {
+    walls::end_with_parent();
+    let ended = match role {
+        Role::Run { folder, memory_mib } => run(folder, *memory_mib),
+        Role::Compile => compile(),
+    };
+    match ended {
+        // The node has nothing more to say, or is gone.
+        Ok(()) | Err(CellError::Wire(WireError::Ended(_))) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("dugnad: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum CellError {
+    #[error(transparent)]
+    Setup(#[from] super::SetupError),
+    #[error("the node is not understood: {0}")]
+    Wire(#[from] WireError),
+    #[error("no thread to run on: {0}")]
+    Thread(std::io::Error),
+}
+
+fn run(folder: &Path, memory_mib: u64) -> Result<(), CellError> {
+    // The engine opens what it needs of the system before that is out of reach.
+    let sandbox = Sandbox::new(Backend::default())?;
+    let memory = walls::limit_memory((memory_mib << 20).saturating_add(OVERHEAD_BYTES));
+    let files = walls::close_files(Some(folder));
+    std::thread::scope(|scope| {
+        let serve = || {
+            let walls = Walls { memory, files, calls: walls::close_calls() };
+            serve(&sandbox, folder, walls)
+        };
+        let thread = std::thread::Builder::new().stack_size(THREAD_STACK_BYTES);
+        let thread = thread.spawn_scoped(scope, serve).map_err(CellError::Thread)?;
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+fn serve(sandbox: &Sandbox, folder: &Path, walls: Walls) -> Result<(), CellError> {
+    let (mut node, mut out) = (std::io::stdin().lock(), Replies::new());
+    out.say(&Reply::Begun(walls))?;
+    out.flush()?;
+    let mut loaded = HashMap::new();
+    loop {
+        let work = next(&mut node)?;
+        match module(sandbox, folder, &work, &mut loaded) {
+            Ok(module) => {
+                for run in work.runs {
+                    out.flush_if_late()?;
+                    out.say(&Reply::Ended(sandbox.run_here(module, run)))?;
+                }
+            }
+            Err(error) => out.say(&Reply::Unloadable(format!("{error:#}")))?,
+        }
+        out.flush()?;
+    }
+}
+
+fn next(node: &mut StdinLock<'_>) -> Result<Work, WireError> {
+    wire::receive(node, u32::MAX as usize)
+}
+
+fn module<'a>(
+    sandbox: &Sandbox,
+    folder: &Path,
+    work: &Work,
+    loaded: &'a mut HashMap<String, Loaded>,
+) -> wasmtime::Result<&'a Loaded> {
+    if loaded.len() >= LOADED_MAX && !loaded.contains_key(&work.code) {
+        loaded.clear();
+    }
+    match loaded.entry(work.code.clone()) {
+        std::collections::hash_map::Entry::Occupied(known) => Ok(known.into_mut()),
+        std::collections::hash_map::Entry::Vacant(new) => {
+            Ok(new.insert(sandbox.load(&folder.join(&work.code), &work.recipe)?))
+        }
+    }
+}
+
+/// What is said to the node, a few messages at a time.
+struct Replies {
+    out: StdoutLock<'static>,
+    waiting: Vec<u8>,
+    flushed: Instant,
+}
+
+impl Replies {
+    fn new() -> Replies {
+        let out = std::io::stdout().lock();
+        Replies { out, waiting: Vec::new(), flushed: Instant::now() }
+    }
+
+    fn say(&mut self, reply: &Reply) -> Result<(), WireError> {
+        wire::send(&mut self.waiting, reply)
+    }
+
+    fn flush_if_late(&mut self) -> Result<(), WireError> {
+        match self.flushed.elapsed() > FLUSH_AFTER {
+            true => self.flush(),
+            false => Ok(()),
+        }
+    }
+
+    fn flush(&mut self) -> Result<(), WireError> {
+        self.out.write_all(&self.waiting)?;
+        self.out.flush()?;
+        self.waiting.clear();
+        self.flushed = Instant::now();
+        Ok(())
+    }
+}
+
+fn compile() -> Result<(), CellError> {
+    let sandbox = Sandbox::new(Backend::default())?;
+    walls::limit_memory(COMPILE_BYTES_MAX);
+    walls::limit_time(COMPILE_CPU_S_MAX);
+    walls::close_files(None);
+    let threads = rayon::ThreadPoolBuilder::new().stack_size(THREAD_STACK_BYTES);
+    let threads =
+        threads.build().map_err(|error| CellError::Thread(std::io::Error::other(error)))?;
+    walls::close_calls();
+    let mut module = Vec::new();
+    std::io::stdin().lock().read_to_end(&mut module).map_err(WireError::from)?;
+    let compiled: Compiled = threads.install(|| sandbox.compile(&module));
+    Ok(wire::send(&mut std::io::stdout().lock(), &compiled)?)
+}

@@ -1,0 +1,201 @@
+//! The thread that keeps one process busy: it sends runs, takes in how they ended, and starts the
+//! process anew when it is gone.
+use super::{
+    super::{
+        Ran, Run,
+        cell::{Role, Walls},
+        loaded::{Recipe, Unfit},
+        wire::{self, Batch, Reply, WireError},
+    },
+    Shared,
+    process::Process,
+};
+use std::{
+    io::{BufReader, Write},
+    panic::{AssertUnwindSafe, catch_unwind},
+    process::{ChildStdin, ChildStdout},
+    sync::Arc,
+    time::Instant,
+};
+
+/// What a run's end may take beyond its output, bytes: standard error, the detail of a trap.
+const END_BYTES_MAX: usize = 1 << 20;
+
+/// A process that runs guests, and what is said to it.
+struct Cell {
+    process: Arc<Process>,
+    stdin: ChildStdin,
+    stdout: BufReader<ChildStdout>,
+}
+
+/// One of the threads.
+pub struct Keeper<'a> {
+    shared: &'a Shared,
+    at: usize,
+    cell: Option<Cell>,
+}
+
+impl<'a> Keeper<'a> {
+    /// The keeper of the process `at`.
+    pub fn new(shared: &'a Shared, at: usize) -> Keeper<'a> {
+        Keeper { shared, at, cell: None }
+    }
+
+    /// Works until the executor ends. An eager one starts its process before it is needed, so that
+    /// it is known which walls stand.
+    pub fn work(&mut self, eager: bool) {
+        if eager && let Err(error) = self.begin() {
+            tracing::error!("no process to run units in: {error}");
+        }
+        while self.shared.queue.take(self.at) {
+            while !self.is_done() {
+                self.fly();
+            }
+            self.shared.queue.flight(self.at).with = None;
+        }
+        self.end_all(Ran::interrupted);
+    }
+
+    fn is_done(&self) -> bool {
+        self.shared.queue.flight(self.at).jobs.is_empty() || self.shared.queue.is_closing()
+    }
+
+    /// Has the runs of its flight run, as far as one process goes.
+    fn fly(&mut self) {
+        let first = self.shared.queue.flight(self.at).jobs.front().map(|job| job.run.clone());
+        let Some(Run { module, module_hash, .. }) = first else { return };
+        match self.shared.modules.get(module_hash, &module, &self.shared.processes) {
+            Err(unfit) => self.end_all(|| Ran::unfit(&unfit)),
+            Ok((code, recipe)) => {
+                self.end_those_without_need(&recipe);
+                let ended = self.begin().and_then(|()| self.send(&code, &recipe));
+                let ended = ended.and_then(|()| self.receive_all());
+                if let Err(error) = ended {
+                    self.mourn(&error);
+                }
+            }
+        }
+    }
+
+    /// Ends the runs that need no process: nobody wants them any more, or they ask for too much.
+    fn end_those_without_need(&self, recipe: &Recipe) {
+        let mut flight = self.shared.queue.flight(self.at);
+        let (ended, stay): (Vec<_>, Vec<_>) = flight.jobs.drain(..).partition(|job| {
+            job.interrupted.is_some() || recipe.refusal(&job.run.limits).is_some()
+        });
+        flight.jobs = stay.into();
+        drop(flight);
+        for job in ended {
+            let refusal = recipe.refusal(&job.run.limits);
+            match (job.interrupted, refusal) {
+                (None, Some(refusal)) => end(job, Ran::unfit(&Unfit::Refused(refusal))),
+                _ => end(job, Ran::interrupted()),
+            }
+        }
+    }
+
+    /// Starts the process if there is none.
+    fn begin(&mut self) -> Result<(), WireError> {
+        if self.cell.is_some() {
+            return Ok(());
+        }
+        let Shared { processes, program, modules, memory_mib, .. } = self.shared;
+        let folder = modules.cache().folder().to_owned();
+        let role = Role::Run { folder, memory_mib: *memory_mib };
+        let (process, stdin, stdout) = processes.start(program, &role)?;
+        let mut stdout = BufReader::new(stdout);
+        if let Reply::Begun(walls) = wire::receive(&mut stdout, END_BYTES_MAX)? {
+            self.shared.stand(walls);
+        }
+        self.cell = Some(Cell { process, stdin, stdout });
+        Ok(())
+    }
+
+    fn send(&mut self, code: &str, recipe: &Recipe) -> Result<(), WireError> {
+        let Some(cell) = &mut self.cell else { return Ok(()) };
+        let mut flight = self.shared.queue.flight(self.at);
+        let runs = flight.jobs.iter().map(|job| &job.run).collect();
+        let bytes = wire::framed(&Batch { code, recipe, runs })?;
+        flight.with = Some((cell.process.clone(), Instant::now()));
+        flight.killed = false;
+        drop(flight);
+        Ok(cell.stdin.write_all(&bytes)?)
+    }
+
+    fn receive_all(&mut self) -> Result<(), WireError> {
+        let Some(cell) = &mut self.cell else { return Ok(()) };
+        loop {
+            let front = self.shared.queue.flight(self.at).jobs.front().map(|job| job.run.limits);
+            let Some(limits) = front else { return Ok(()) };
+            let most = END_BYTES_MAX.saturating_add(limits.output_bytes as usize);
+            match wire::receive(&mut cell.stdout, most)? {
+                Reply::Ended(ran) => {
+                    let mut flight = self.shared.queue.flight(self.at);
+                    let job = flight.jobs.pop_front();
+                    flight.with = Some((cell.process.clone(), Instant::now()));
+                    drop(flight);
+                    if let Some(job) = job {
+                        self.shared.queue.learn(job.run.module_hash, ran.wall);
+                        end(job, ran);
+                    }
+                }
+                Reply::Unloadable(why) => {
+                    self.reload(&why);
+                    return Ok(());
+                }
+                Reply::Begun(_) => {}
+            }
+        }
+    }
+
+    /// The machine code cannot be loaded: it is made again, and if that does not help, that is so.
+    fn reload(&mut self, why: &str) {
+        let module = self.shared.queue.flight(self.at).jobs.front().map(|job| job.run.module_hash);
+        let Some(module) = module else { return };
+        tracing::warn!("compiled module {module} cannot be loaded, and is made again: {why}");
+        self.shared.modules.spoil(module);
+        if self.shared.modules.blame(module, why) {
+            return;
+        }
+        self.shared.queue.give_back(self.at);
+    }
+
+    /// The process is gone. If that was not the node's own doing, it was the first run's.
+    fn mourn(&mut self, error: &WireError) {
+        let how = self.cell.take().map(|cell| {
+            cell.process.kill();
+            cell.process.wait().map_or_else(|error| error.to_string(), |status| status.to_string())
+        });
+        let mut flight = self.shared.queue.flight(self.at);
+        flight.with = None;
+        let killed = std::mem::take(&mut flight.killed) || self.shared.queue.is_closing();
+        let module = flight.jobs.front().map(|job| job.run.module_hash);
+        drop(flight);
+        if let (false, Some(module)) = (killed, module) {
+            let how = format!("{error}, {}", how.as_deref().unwrap_or("it did not begin"));
+            self.shared.deaths.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            self.shared.modules.blame(module, &how);
+        }
+    }
+
+    fn end_all(&self, ran: impl Fn() -> Ran) {
+        let jobs = std::mem::take(&mut self.shared.queue.flight(self.at).jobs);
+        jobs.into_iter().for_each(|job| match job.interrupted {
+            Some(_) => end(job, Ran::interrupted()),
+            None => end(job, ran()),
+        });
+    }
+}
+
+/// Answers whoever waits; what they make of it is not this thread's end.
+fn end(job: super::queue::Job, ran: Ran) {
+    if catch_unwind(AssertUnwindSafe(|| job.end(ran))).is_err() {
+        tracing::error!("a handler of a finished run panicked");
+    }
+}
+
+impl Shared {
+    fn stand(&self, walls: Walls) {
+        *self.walls.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(walls);
+    }
+}
