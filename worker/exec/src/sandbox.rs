@@ -63,14 +63,22 @@ impl Sandbox {
     /// Runs one unit in this process, which is for those who trust the module: the grid's units run
     /// in an [`Executor`](crate::Executor).
     pub fn run(&self, run: Run) -> Ran {
+        let lost = || Ran::unfit(&Unfit::Failed(Void::Engine, "it was not run".into()));
+        self.run_all(vec![run]).pop().unwrap_or_else(lost)
+    }
+
+    /// Runs units of one module, that of the first, one after the other.
+    pub fn run_all(&self, runs: Vec<Run>) -> Vec<Ran> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        match self.prepare(run.module_hash, &run.module) {
-            Ok(loaded) => match loaded.facts.refusal(memory_bytes_max(&run.limits)) {
+        let (count, Some(first)) = (runs.len(), runs.first()) else { return Vec::new() };
+        let ran = self.prepare(first.module_hash, &first.module).and_then(|loaded| {
+            let run = |run: Run| match loaded.facts.refusal(memory_bytes_max(&run.limits)) {
                 Some(refusal) => Ran::unfit(&Unfit::Refused(refusal)),
-                None => on_own_stack(|| self.run_here(&loaded, run)),
-            },
-            Err(unfit) => Ran::unfit(&unfit),
-        }
+                None => self.run_here(&loaded, run),
+            };
+            on_own_stack(|| runs.into_iter().map(run).collect())
+        });
+        ran.unwrap_or_else(|unfit| vec![Ran::unfit(&unfit); count])
     }
 
     fn prepare(&self, hash: Hash, module: &[u8]) -> Result<Loaded, Unfit> {
@@ -159,18 +167,13 @@ pub(crate) fn memory_bytes_max(limits: &RunLimits) -> u64 {
     (u64::from(limits.memory_mib) << 20).min(MEMORY_BYTES_MAX as u64)
 }
 
-fn on_own_stack(run: impl FnOnce() -> Ran + Send) -> Ran {
+fn on_own_stack<T: Send>(work: impl FnOnce() -> T + Send) -> std::result::Result<T, Unfit> {
+    let failed = |why: String| Unfit::Failed(Void::Engine, format!("no thread to run on: {why}"));
     thread::scope(|scope| {
-        let thread =
-            thread::Builder::new().name("dugnad-run".into()).stack_size(THREAD_STACK_BYTES);
-        let no_thread = |error: &dyn std::fmt::Display| {
-            Ran::without_guest(Err(Void::Engine), format!("no thread to run on: {error}"))
-        };
-        match thread.spawn_scoped(scope, run).map(|running| running.join()) {
-            Ok(Ok(ran)) => ran,
-            Ok(Err(_)) => no_thread(&"it panicked"),
-            Err(error) => no_thread(&error),
-        }
+        let thread = thread::Builder::new().stack_size(THREAD_STACK_BYTES);
+        let running =
+            thread.spawn_scoped(scope, work).map_err(|error| failed(error.to_string()))?;
+        running.join().map_err(|_| failed("it panicked".into()))
     })
 }
 

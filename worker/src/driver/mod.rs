@@ -9,6 +9,7 @@ mod collect;
 mod door;
 mod figures;
 mod hints;
+mod neighbours;
 mod runs;
 mod scribe;
 mod shelf;
@@ -31,14 +32,14 @@ use coordinator_free_scheduler::{
     Pace, PeerKey, Record, Signature, SignedManifest, UnitIndex, Verdict, Void, wire,
 };
 use futures::future::OptionFuture;
+use neighbours::Neighbours;
 use runs::Runs;
 use scribe::Scribe;
 use shelf::Shelf;
 use status::{Standing, Watchers};
 use std::{
-    collections::BTreeSet,
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 use tokio::sync::{mpsc, oneshot, watch};
@@ -138,31 +139,6 @@ enum Command {
         answer: oneshot::Sender<Option<Vec<Verdict>>>,
     },
     Records(oneshot::Sender<Vec<(PeerKey, coordinator_free_scheduler::PeerRecord)>>),
-}
-
-/// The peers that are connected now, for those who want bytes from somebody.
-#[derive(Clone, Default)]
-struct Neighbours(Arc<Mutex<BTreeSet<PeerKey>>>);
-
-impl Neighbours {
-    /// `first` if they are not this node's own, then everybody else who is connected.
-    fn sources(&self, me: PeerKey, first: &[PeerKey]) -> Vec<PeerKey> {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let others = all.iter().filter(|peer| !first.contains(peer));
-        first.iter().filter(|peer| **peer != me).chain(others).copied().collect()
-    }
-
-    fn set(&self, peer: PeerKey, connected: bool) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match connected {
-            true => all.insert(peer),
-            false => all.remove(&peer),
-        };
-    }
-
-    fn count(&self) -> usize {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
-    }
 }
 
 /// How the executor starts this program anew, as one that runs guests.

@@ -26,7 +26,7 @@ const LOADED_MAX: usize = 16;
 /// For how long an end may wait for others before the node hears of it.
 const FLUSH_AFTER: Duration = Duration::from_millis(1);
 /// Processor time for compiling one module, seconds.
-const COMPILE_CPU_S_MAX: u64 = 120;
+const COMPILE_CPU_S_MAX: u64 = 600;
 /// Memory for compiling one module, bytes.
 const COMPILE_BYTES_MAX: u64 = 3 << 30;
 /// Memory of a process that runs guests, beyond what guests may have: code, stack, what they write.
