@@ -16,6 +16,11 @@ pub const MODULE_BYTES_MAX: usize = 64 << 20;
 pub const FUNCTIONS_MAX: u32 = 100_000;
 /// Largest function, bytes; compiling takes time and memory out of proportion to it.
 pub const FUNCTION_BYTES_MAX: u64 = 1 << 20;
+/// Most locals of a function; engines have room for few more, and the pass adds some.
+pub const LOCALS_MAX: u64 = 40_000;
+/// Most results of a function or block: each is a value on somebody's stack, which all who look at
+/// the module hold.
+pub const RESULTS_MAX: u64 = 32;
 /// Most types in a module.
 pub const TYPES_MAX: u32 = 100_000;
 /// Most globals in a module.
@@ -112,7 +117,13 @@ fn check_counts(module: &[u8]) -> Result<(), Refusal> {
     within("bytes", module.len() as u64, MODULE_BYTES_MAX as u64)?;
     for payload in Parser::new(0).parse_all(module) {
         let (what, count, max) = match payload? {
-            Payload::TypeSection(section) => ("types", section.count(), TYPES_MAX),
+            Payload::TypeSection(section) => {
+                within("types", section.count().into(), TYPES_MAX.into())?;
+                for ty in section.into_iter_err_on_gc_types() {
+                    within("results of a function", ty?.results().len() as u64, RESULTS_MAX)?;
+                }
+                continue;
+            }
             Payload::ImportSection(section) => ("imports", section.count(), IMPORTS_MAX),
             Payload::FunctionSection(section) => ("functions", section.count(), FUNCTIONS_MAX),
             Payload::TableSection(section) => ("tables", section.count(), TABLES_MAX),
@@ -124,6 +135,11 @@ fn check_counts(module: &[u8]) -> Result<(), Refusal> {
             Payload::DataSection(section) => ("data segments", section.count(), DATA_SEGMENTS_MAX),
             Payload::CodeSectionEntry(body) => {
                 within("bytes in a function", body.range().len() as u64, FUNCTION_BYTES_MAX)?;
+                let mut locals = 0_u64;
+                for group in body.get_locals_reader()? {
+                    locals = locals.saturating_add(group?.0.into());
+                }
+                within("locals in a function", locals, LOCALS_MAX)?;
                 continue;
             }
             _ => continue,
@@ -140,7 +156,8 @@ fn check_tables(types: TypesRef<'_>) -> Result<(), Refusal> {
     })
 }
 
-fn within(what: &str, count: u64, max: u64) -> Result<(), Refusal> {
+/// Refuses what is more than is allowed.
+pub fn within(what: &str, count: u64, max: u64) -> Result<(), Refusal> {
     if count <= max {
         return Ok(());
     }

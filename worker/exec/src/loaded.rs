@@ -5,7 +5,7 @@
 use super::{
     facts::{Contract, Facts, Kind, Refusal},
     guest::Guest,
-    pass::pass,
+    pass::{PassError, pass},
 };
 use coordinator_free_scheduler::{Hash, RunLimits, Void};
 use serde::{Deserialize, Serialize};
@@ -34,6 +34,13 @@ pub enum Unfit {
 }
 
 impl Unfit {
+    /// Why, for people.
+    pub fn into_detail(self) -> String {
+        match self {
+            Unfit::Refused(Refusal { detail, .. }) | Unfit::Failed(_, detail) => detail,
+        }
+    }
+
     /// The bytes that came are not those that were named.
     pub fn misnamed(hash: Hash) -> Unfit {
         let why = format!("the module's bytes have not the hash {hash}");
@@ -44,7 +51,10 @@ impl Unfit {
 /// Looks a module over, and puts into it what it is metered by.
 pub fn passed(module: &[u8], contract: &Contract) -> Result<(Recipe, Vec<u8>), Unfit> {
     let facts = Facts::of(module, contract).map_err(Unfit::Refused)?;
-    let passed = pass(module).map_err(|error| Unfit::Failed(Void::Engine, error.to_string()))?;
+    let passed = pass(module).map_err(|error| match error {
+        PassError::TooLarge(refusal) => Unfit::Refused(refusal),
+        error => Unfit::Failed(Void::Engine, error.to_string()),
+    })?;
     let (fuel, stack, start) = (passed.fuel, passed.stack, passed.start);
     Ok((Recipe { facts, fuel, stack, start }, passed.module))
 }

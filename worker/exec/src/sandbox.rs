@@ -43,12 +43,13 @@ impl Sandbox {
         Ok(Sandbox { engine, linker, contract, turn: Mutex::default() })
     }
 
-    /// Looks a module over without compiling it.
+    /// A module as it is compiled.
     ///
     /// # Errors
     /// Why it can be run nowhere, in a sentence.
-    pub fn inspect(&self, module: &[u8]) -> Result<(), String> {
-        Facts::of(module, &self.contract).map(drop).map_err(|refusal| refusal.detail)
+    pub fn pass(&self, module: &[u8]) -> Result<Vec<u8>, String> {
+        let passed = loaded::passed(module, &self.contract);
+        passed.map(|(_, passed)| passed).map_err(Unfit::into_detail)
     }
 
     /// Looks a module over more closely: what it uses, and what the pass puts into it.

@@ -14,12 +14,15 @@ pub enum Arguments {
         memory_mib: u64,
     },
     /// Compile one module.
-    Compile,
+    Compile {
+        /// Its length.
+        bytes: u64,
+    },
 }
 
 pub fn main(arguments: Arguments) -> ExitCode {
     cell::main(&match arguments {
         Arguments::Run { folder, memory_mib } => Role::Run { folder, memory_mib },
-        Arguments::Compile => Role::Compile,
+        Arguments::Compile { bytes } => Role::Compile { bytes },
     })
 }

@@ -1,6 +1,6 @@
 //! `dugnad pass`: what the sandbox makes of a module before it compiles it, as a file.
 use super::{Failure, node};
-use crate::exec::{Backend, Sandbox, pass::pass};
+use crate::exec::{Backend, Sandbox};
 use std::path::{Path, PathBuf};
 
 /// What `dugnad pass` takes.
@@ -16,10 +16,9 @@ pub struct Arguments {
 pub fn main(arguments: Arguments) -> Result<(), Failure> {
     let module = node::read_file(&arguments.module)?;
     // What may not be run is not passed either.
-    looked_over(&arguments.module, |sandbox| sandbox.inspect(&module))?;
-    let passed = pass(&module).map_err(|error| Failure::Failed(error.to_string()))?;
+    let passed = looked_over(&arguments.module, |sandbox| sandbox.pass(&module))?;
     let out = arguments.out.display();
-    std::fs::write(&arguments.out, &passed.module)
+    std::fs::write(&arguments.out, passed)
         .map_err(|error| Failure::Failed(format!("cannot write {out}: {error}")))
 }
 

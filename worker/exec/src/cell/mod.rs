@@ -25,8 +25,10 @@ pub use walls::Walls;
 const LOADED_MAX: usize = 16;
 /// For how long an end may wait for others before the node hears of it.
 const FLUSH_AFTER: Duration = Duration::from_millis(1);
-/// Processor time for compiling one module, seconds.
-const COMPILE_CPU_S_MAX: u64 = 600;
+/// Processor time for compiling one module, seconds; honest ones take a hundredth of it …
+const COMPILE_CPU_S: u64 = 60;
+/// … and so many more for each MiB of it, a tenth of which an interpreter takes.
+const COMPILE_CPU_S_PER_MIB: u64 = 10;
 /// Memory for compiling one module, bytes.
 const COMPILE_BYTES_MAX: u64 = 3 << 30;
 /// Memory of a process that runs guests, beyond what guests may have: code, stack, what they write.
@@ -43,7 +45,10 @@ pub enum Role {
         memory_mib: u64,
     },
     /// Compiles the module that comes in.
-    Compile,
+    Compile {
+        /// Its length.
+        bytes: u64,
+    },
 }
 
 impl Role {
@@ -53,7 +58,7 @@ impl Role {
             Role::Run { folder, memory_mib } => {
                 vec!["run".into(), folder.into(), memory_mib.to_string().into()]
             }
-            Role::Compile => vec!["compile".into()],
+            Role::Compile { bytes } => vec!["compile".into(), bytes.to_string().into()],
         }
     }
 }
@@ -64,7 +69,7 @@ pub fn main(role: &Role) -> ExitCode {
     walls::end_with_parent();
     let ended = match role {
         Role::Run { folder, memory_mib } => run(folder, *memory_mib),
-        Role::Compile => compile(),
+        Role::Compile { bytes } => compile(*bytes),
     };
     match ended {
         // The node has nothing more to say, or is gone.
@@ -176,17 +181,17 @@ impl Replies {
     }
 }
 
-fn compile() -> Result<(), CellError> {
+fn compile(bytes: u64) -> Result<(), CellError> {
     let sandbox = Sandbox::new(Backend::default())?;
     walls::limit_memory(COMPILE_BYTES_MAX);
-    walls::limit_time(COMPILE_CPU_S_MAX);
+    walls::limit_time(COMPILE_CPU_S + (bytes >> 20) * COMPILE_CPU_S_PER_MIB);
     walls::close_files(None);
     let threads = rayon::ThreadPoolBuilder::new().stack_size(THREAD_STACK_BYTES);
     let threads =
         threads.build().map_err(|error| CellError::Thread(std::io::Error::other(error)))?;
     walls::close_calls();
     let mut module = Vec::new();
-    std::io::stdin().lock().read_to_end(&mut module).map_err(WireError::from)?;
+    std::io::stdin().lock().take(bytes).read_to_end(&mut module).map_err(WireError::from)?;
     let compiled: Compiled = threads.install(|| sandbox.compile(&module));
     Ok(wire::send(&mut std::io::stdout().lock(), &compiled)?)
 }

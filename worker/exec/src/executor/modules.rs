@@ -6,7 +6,7 @@ use super::{
     super::{
         cell::Role,
         facts::{Contract, Facts, MODULE_BYTES_MAX},
-        loaded::{Recipe, Unfit},
+        loaded::{self, Recipe, Unfit},
         wire::{self, Compiled},
     },
     cache::Cache,
@@ -63,7 +63,7 @@ impl Modules {
 
     /// Why a module can be run nowhere, if so.
     pub fn inspect(&self, module: &[u8]) -> Result<(), String> {
-        Facts::of(module, &self.contract).map(drop).map_err(|refusal| refusal.detail)
+        loaded::passed(module, &self.contract).map(drop).map_err(Unfit::into_detail)
     }
 
     /// The module named `hash`, compiled now if it is not known.
@@ -133,7 +133,7 @@ impl Modules {
         // Cheap, and so nobody pays a process for what is refused.
         Facts::of(bytes, &self.contract).map_err(Unfit::Refused)?;
         let failed = |why: String| Unfit::Failed(Void::Engine, why);
-        let started = processes.start(&self.program, &Role::Compile);
+        let started = processes.start(&self.program, &Role::Compile { bytes: bytes.len() as u64 });
         let (process, mut stdin, mut stdout) =
             started.map_err(|error| failed(format!("no process to compile in: {error}")))?;
         // One that ends before it has read everything says why by how it ended.

@@ -207,19 +207,33 @@ impl Writer<'_> {
     fn make_canonical(&mut self, shape: Shape) {
         let temporary = self.local(type_of(shape));
         let mut code = self.function.instructions();
-        code.local_tee(temporary);
         match shape {
-            Shape::F32 => code.f32_const(Ieee32::new(NAN_32)),
-            Shape::F64 => code.f64_const(Ieee64::new(NAN_64)),
-            Shape::F32x4 => code.v128_const(NAN_32X4),
-            Shape::F64x2 => code.v128_const(NAN_64X2),
-        };
-        code.local_get(temporary).local_get(temporary);
-        match shape {
-            Shape::F32 => code.f32_eq().select(),
-            Shape::F64 => code.f64_eq().select(),
-            Shape::F32x4 => code.f32x4_eq().v128_bitselect(),
-            Shape::F64x2 => code.f64x2_eq().v128_bitselect(),
-        };
+            Shape::F32 | Shape::F64 => {
+                code.local_tee(temporary).local_get(temporary);
+                match shape {
+                    Shape::F32 => code.f32_ne(),
+                    _ => code.f64_ne(),
+                };
+                code.if_(BlockType::Empty);
+                match shape {
+                    Shape::F32 => code.f32_const(Ieee32::new(NAN_32)),
+                    _ => code.f64_const(Ieee64::new(NAN_64)),
+                };
+                code.local_set(temporary).end().local_get(temporary);
+            }
+            Shape::F32x4 | Shape::F64x2 => {
+                code.local_set(temporary);
+                match shape {
+                    Shape::F32x4 => code.v128_const(NAN_32X4),
+                    _ => code.v128_const(NAN_64X2),
+                };
+                code.local_get(temporary).local_get(temporary).local_get(temporary);
+                match shape {
+                    Shape::F32x4 => code.f32x4_ne(),
+                    _ => code.f64x2_ne(),
+                };
+                code.v128_bitselect();
+            }
+        }
     }
 }

@@ -10,7 +10,7 @@
 //! Invariant: what the passed module computes is what the module computes on an engine that makes
 //! every NaN of every arithmetic operator canonical at once; a NaN that is only carried about keeps
 //! its payload. The module cannot name what the pass adds: it was valid without.
-//! What it is not: a check of limits; `facts` does that first.
+//! What it is not: a check of limits on what comes in; `facts` does that first.
 mod classes;
 mod emit;
 mod meter;
@@ -20,6 +20,7 @@ mod steps;
 
 pub use meter::STACK_SLOTS_MAX;
 
+use crate::facts::{Refusal, within};
 use classes::Shape;
 use emit::Globals;
 use meter::Meter;
@@ -63,12 +64,25 @@ pub struct Counts {
     pub nans: u64,
 }
 
+/// Most places in a function that are charged for themselves: compiling takes time with their square,
+/// ten seconds for so many.
+pub const BLOCKS_MAX: u64 = 50_000;
+/// Most targets of a branch table; engines take little more.
+pub const BRANCH_TARGETS_MAX: u64 = 50_000;
+/// Largest function that the pass makes, bytes; engines take little more.
+pub const PASSED_FUNCTION_BYTES_MAX: u64 = 7_000_000;
+/// Most code that the pass makes of a module, bytes.
+pub const PASSED_CODE_BYTES_MAX: u64 = 256 << 20;
+
 /// Why a module cannot be passed.
 #[derive(Debug, thiserror::Error)]
 pub enum PassError {
     /// It is not valid under the contract's features.
     #[error("not a module of the contract: {0}")]
     Invalid(#[from] BinaryReaderError),
+    /// It grows too large.
+    #[error("{}", .0.detail)]
+    TooLarge(Refusal),
     /// It has a part that cannot be written anew.
     #[error("cannot be written anew: {0}")]
     Part(#[from] wasm_encoder::reencode::Error),
@@ -116,7 +130,15 @@ fn pass_function(
 ) -> Result<(), PassError> {
     let steps = steps::steps(function, body)?;
     let (sites, meter) = (nan::sites(function, &steps), Meter::of(&steps));
-    code.function(&emit::function(body, &steps, &meter, &sites, globals)?);
+    let too_large = PassError::TooLarge;
+    within("blocks in a function", meter.blocks.len() as u64, BLOCKS_MAX).map_err(too_large)?;
+    within("targets of a branch", steps.targets_max, BRANCH_TARGETS_MAX).map_err(too_large)?;
+    let passed = emit::function(body, &steps, &meter, &sites, globals)?;
+    let (bytes, max) = (passed.byte_len() as u64, PASSED_FUNCTION_BYTES_MAX);
+    within("bytes in a function once it is metered", bytes, max).map_err(too_large)?;
+    code.function(&passed);
+    let (bytes, max) = (code.byte_len() as u64, PASSED_CODE_BYTES_MAX);
+    within("bytes of code once it is metered", bytes, max).map_err(too_large)?;
     counts.functions += 1;
     counts.operators += steps.steps.len() as u64;
     counts.charges += meter.blocks.values().filter(|charge| charge.fuel > 0).count() as u64;

@@ -57,6 +57,8 @@ pub struct Steps {
     pub parameters: u32,
     /// The most values on its stack.
     pub height_max: usize,
+    /// The most targets of one of its branch tables.
+    pub targets_max: u64,
 }
 
 /// An open block.
@@ -75,11 +77,14 @@ pub fn steps(
 ) -> Result<Steps, BinaryReaderError> {
     let mut reader = body.get_binary_reader();
     function.read_locals(&mut reader)?;
-    let (mut steps, mut height_max) = (Vec::new(), 0);
+    let (mut steps, mut height_max, mut targets_max) = (Vec::new(), 0, 0);
     let mut frames = vec![Frame { is_if: false, head: None, targeted: false }];
     let mut operators = body.get_operators_reader()?;
     while !operators.eof() {
         let (operator, offset) = operators.read_with_offset()?;
+        if let Op::BrTable { targets } = &operator {
+            targets_max = targets_max.max(targets.len().into());
+        }
         let dead = function.get_control_frame(0).is_none_or(|frame| frame.unreachable);
         let arity = operator.operator_arity(&*function).unwrap_or_default();
         function.op(offset, &operator)?;
@@ -92,7 +97,7 @@ pub fn steps(
     }
     operators.finish()?;
     let (locals, parameters) = (function.len_locals(), parameters(function));
-    Ok(Steps { steps, locals, parameters, height_max })
+    Ok(Steps { steps, locals, parameters, height_max, targets_max })
 }
 
 /// How many of its locals are parameters.

@@ -1,6 +1,8 @@
 //! Guests that mean harm: each gets a typed outcome, and the executor lives on.
 use super::*;
-use crate::facts::{FUNCTION_BYTES_MAX, FUNCTIONS_MAX, TABLE_ELEMENTS_MAX, TABLES_MAX};
+use crate::facts::{
+    FUNCTION_BYTES_MAX, FUNCTIONS_MAX, LOCALS_MAX, RESULTS_MAX, TABLE_ELEMENTS_MAX, TABLES_MAX,
+};
 
 const FOREVER: &str = "(loop (br 0))";
 
@@ -150,7 +152,14 @@ fn what_is_too_large_is_refused_before_it_costs_anything() {
     let tables = "(table 1 funcref)".repeat(TABLES_MAX as usize + 1);
     let elements = format!("(table {} funcref)", TABLE_ELEMENTS_MAX + 1);
     let body = format!("(func {})", "nop ".repeat(FUNCTION_BYTES_MAX as usize));
-    for text in ["(memory 33)", "(memory 65536)", &functions, &tables, &elements, &body] {
+    let results = format!("(type (func (result {})))", "i32 ".repeat(RESULTS_MAX as usize + 1));
+    let locals = format!("(func (local {}))", "i64 ".repeat(LOCALS_MAX as usize + 1));
+    // Small as it is, and too large for any engine once each call is metered.
+    let calls = format!("(func $f) (func {})", "call $f ".repeat(400_000));
+    let memories = ["(memory 33)", "(memory 65536)"].map(String::from);
+    for text in
+        memories.into_iter().chain([functions, tables, elements, body, results, locals, calls])
+    {
         let ran = run(module(&format!("{text} (func (export \"_start\"))")));
         assert_eq!(outcome(&ran), Outcome::Invalid(InvalidReason::TooLarge), "{}", ran.detail);
     }
