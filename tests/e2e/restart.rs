@@ -66,6 +66,32 @@ fn killed_nodes_take_up_their_work_and_never_contradict_themselves() {
 }
 
 #[test]
+fn outputs_that_only_a_frozen_peer_holds_are_made_again() {
+    const UNITS: u32 = 200;
+    // A mebibyte each, so that a peer has said more than it can have handed over.
+    let large = r#"(module (memory (export "memory") 32)
+        (func (export "alloc") (param i32) (result i32) (i32.const 0))
+        (func (export "run") (param i32 i32) (result i64) (i64.const 0x100000)))"#;
+    let place = Place::new();
+    let key = place.network_key();
+    let private = [&PRIVATE[..], &["--network-key", text(&key)]].concat();
+    let submitter = Node::start(&place, "submitter", &private);
+    let bootstrap = submitter.address();
+    let worker =
+        Node::start(&place, "worker", &[&private[..], &["--bootstrap", &bootstrap]].concat());
+    submitter.wait_peers(1);
+    let rest = format!("profile = \"quorum=1\"\n[units]\ncount = {UNITS}");
+    let large = wat::parse_str(large).expect("the test's module is right");
+    let job = submitter.submit(&place.job("large", &large, &rest));
+    submitter.wait_verified(&job, u64::from(UNITS) / 4);
+    worker.freeze();
+    let status = submitter.wait_ended(&job);
+    assert_eq!(field(&status, "state"), "done", "{status}");
+    worker.thaw();
+    assert!(submitter.log().contains("made again"), "{}", submitter.log());
+}
+
+#[test]
 fn ended_job_is_still_there_after_a_restart() {
     let place = Place::new();
     let mut node = Node::start(&place, "alone", &PRIVATE);

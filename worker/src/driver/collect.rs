@@ -2,7 +2,8 @@
 //! over all of them at the end.
 //!
 //! Invariant: a job of this node's is shown as ended only when every verified output is in the
-//! store. What could not be had is tried again for as long as the node runs.
+//! store. What could not be had is tried again for as long as the node runs; what nobody has had for
+//! a while is run again here, since with `quorum = 1` one peer alone may hold it, and be gone.
 use super::{Event, assets::Assets, status::Standing};
 use coordinator_free_scheduler::{
     Hash, Job, JobId, JobState, Node, Outcome, PeerKey, UnitIndex, Verdict,
@@ -19,6 +20,8 @@ const AT_ONCE: usize = 1_024;
 const GOES_MAX: usize = 2;
 /// Before what could not be had is tried again.
 const RETRY: Duration = Duration::from_millis(1_000);
+/// How long nobody has an output before it is made again.
+const RECOVER_AFTER: Duration = Duration::from_secs(10);
 /// Bytes of outputs read between two looks at the clock of other tasks.
 const DIGEST_PAGE: usize = 512;
 
@@ -44,6 +47,32 @@ struct Own {
 struct Wanted {
     digest: Hash,
     vouchers: Vec<PeerKey>,
+    missing: Missing,
+}
+
+/// Whether an output could be had.
+#[derive(Clone, Copy, Default)]
+enum Missing {
+    #[default]
+    Unknown,
+    Since(Instant),
+    /// It is being made again.
+    Recovered,
+}
+
+impl Missing {
+    /// Notes that nobody has it; answers whether it is to be made again.
+    fn again(&mut self) -> bool {
+        match *self {
+            Missing::Unknown => *self = Missing::Since(Instant::now()),
+            Missing::Since(since) if since.elapsed() >= RECOVER_AFTER => {
+                *self = Missing::Recovered;
+                return true;
+            }
+            Missing::Since(_) | Missing::Recovered => {}
+        }
+        false
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
@@ -92,7 +121,8 @@ impl Collector {
         match output_of(verdict) {
             Some((digest, vouchers)) => {
                 let vouchers = vouchers.to_vec();
-                own.wanted.insert(unit, Wanted { digest, vouchers });
+                let missing = own.wanted.get(&unit).map(|known| known.missing).unwrap_or_default();
+                own.wanted.insert(unit, Wanted { digest, vouchers, missing });
             }
             None => drop(own.wanted.remove(&unit)),
         }
@@ -132,19 +162,23 @@ impl Collector {
         }
     }
 
-    /// A go is back.
-    pub fn on_collected(&mut self, node: &Node, collected: Collected) {
+    /// A go is back. Answers the units of the job that are to be run for their outputs.
+    pub fn on_collected(&mut self, node: &Node, collected: Collected) -> (JobId, Vec<UnitIndex>) {
         self.goes -= 1;
-        let Some(own) = self.jobs.get_mut(&collected.job) else { return };
+        let mut lost = Vec::new();
+        let Some(own) = self.jobs.get_mut(&collected.job) else { return (collected.job, lost) };
         for unit in &collected.here {
             own.under_way.remove(unit);
             own.wanted.remove(unit);
         }
         for unit in &collected.missing {
             own.under_way.remove(unit);
+            let wanted = own.wanted.get_mut(unit);
+            lost.extend(wanted.is_some_and(|wanted| wanted.missing.again()).then_some(*unit));
         }
         own.retry_at = (!collected.missing.is_empty()).then(|| Instant::now() + RETRY);
         self.run(node, false);
+        (collected.job, lost)
     }
 
     /// The digest over all outputs is there.

@@ -120,6 +120,8 @@ enum Event {
 struct Finished {
     job: JobId,
     unit: UnitIndex,
+    /// Whether the mind asked for it.
+    asked: bool,
     took_us: u64,
     end: Result<(Answer, Nonce), Void>,
     output: Vec<u8>,
@@ -344,11 +346,13 @@ impl Driver {
         let now = self.now();
         match event {
             Event::Ran(finished) => {
-                for Finished { job, unit, took_us, end, .. } in finished {
+                for Finished { job, unit, asked, took_us, end, .. } in finished {
                     let counted =
                         end.as_ref().map(|(answer, _)| (answer.outcome.clone(), answer.fuel));
                     self.metrics.count_run(&counted.map_err(|void| *void));
-                    self.node.handle(now, Input::Ran { job, unit, took_us, end });
+                    if asked {
+                        self.node.handle(now, Input::Ran { job, unit, took_us, end });
+                    }
                 }
             }
             Event::Persisted { ticket, signatures } => {
@@ -357,7 +361,13 @@ impl Driver {
             Event::Hints { job, lot, costs } => {
                 self.node.handle(now, Input::Hints { job, lot, costs });
             }
-            Event::Collected(collected) => self.collector.on_collected(&self.node, collected),
+            Event::Collected(collected) => {
+                let (job, lost) = self.collector.on_collected(&self.node, collected);
+                if let Some(known) = self.node.job(job).filter(|_| !lost.is_empty()) {
+                    tracing::info!("{} outputs are with nobody, and made again", lost.len());
+                    self.runs.recover(job, &known.manifest, lost);
+                }
+            }
             Event::Digest(job, digest) => self.collector.on_digest(job, digest),
             Event::Fatal(error) => return Err(DriverError::Fatal(error)),
         }

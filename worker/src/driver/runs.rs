@@ -57,13 +57,22 @@ impl Runs {
 
     /// Starts units; each ends in the scribe's hands.
     pub fn start(&self, job: JobId, manifest: &Manifest, units: Vec<UnitIndex>) {
+        self.begin(job, manifest, units, true);
+    }
+
+    /// Runs units for their outputs alone: the mind does not hear of it.
+    pub fn recover(&self, job: JobId, manifest: &Manifest, units: Vec<UnitIndex>) {
+        self.begin(job, manifest, units, false);
+    }
+
+    fn begin(&self, job: JobId, manifest: &Manifest, units: Vec<UnitIndex>, asked: bool) {
         let (shared, manifest) = (self.shared.clone(), manifest.clone());
         tokio::spawn(async move {
             match shared.prepare(&manifest, &units).await {
                 Ok(prepared) => {
                     for (unit, run) in units.into_iter().zip(prepared) {
                         let done = shared.clone();
-                        let report = move |ran| done.finish(job, unit, ran);
+                        let report = move |ran| done.finish(job, unit, asked, ran);
                         shared.executor.spawn(tag_of(job, unit), run, report);
                     }
                 }
@@ -78,7 +87,8 @@ impl Runs {
                     };
                     for unit in units {
                         let (output, end) = (Vec::new(), Err(void));
-                        shared.scribe.finished(Finished { job, unit, took_us: 0, end, output });
+                        let finished = Finished { job, unit, asked, took_us: 0, end, output };
+                        shared.scribe.finished(finished);
                     }
                 }
             }
@@ -144,16 +154,18 @@ impl Shared {
         Ok(bytes)
     }
 
-    fn finish(&self, job: JobId, unit: UnitIndex, mut ran: Ran) {
-        if self.lies.is_some_and(|lies| lies.about(job, unit)) {
+    fn finish(&self, job: JobId, unit: UnitIndex, asked: bool, mut ran: Ran) {
+        if asked && self.lies.is_some_and(|lies| lies.about(job, unit)) {
             lie(&mut ran);
         }
-        if let Ok(Answer { outcome: Outcome::Exit { digest, .. }, .. }) = &ran.end {
+        if let Ok(Answer { outcome: Outcome::Exit { digest, .. }, .. }) = &ran.end
+            && asked
+        {
             self.shelf.seal(std::iter::once(*digest));
         }
         let took_us = ran.wall.as_micros() as u64;
         let end = ran.end.map(|answer| (answer, nonce(&self.keys, job, unit)));
-        self.scribe.finished(Finished { job, unit, took_us, end, output: ran.output });
+        self.scribe.finished(Finished { job, unit, asked, took_us, end, output: ran.output });
     }
 }
 

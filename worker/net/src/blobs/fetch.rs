@@ -14,7 +14,7 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 use std::ops::Range;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Mutex as Turn, mpsc, oneshot};
 
 /// Requests for small blobs under way in one fetch.
@@ -33,6 +33,19 @@ pub struct Fetcher {
     counters: Arc<Counters>,
     /// Large blobs under way: who wants one that another fetch is getting waits for that.
     turns: Arc<Mutex<HashMap<Hash, Arc<Turn<()>>>>>,
+}
+
+/// Whom one fetch asks for large blobs. Who could not be reached for one is not asked for the others:
+/// finding out takes long, and they may be many.
+struct Sources {
+    all: Vec<PeerKey>,
+    gone: Mutex<HashSet<PeerKey>>,
+}
+
+impl Sources {
+    fn gone(&self) -> MutexGuard<'_, HashSet<PeerKey>> {
+        self.gone.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// What a source made of one wanted small blob.
@@ -80,7 +93,8 @@ impl Fetcher {
         for hash in open {
             reasons.entry(hash).or_insert(FetchError::NotFound);
         }
-        let fetched = stream::iter(large).map(|hash| self.fetch_large(hash, &from, bytes_max));
+        let sources = Sources { all: from, gone: Mutex::default() };
+        let fetched = stream::iter(large).map(|hash| self.fetch_large(hash, &sources, bytes_max));
         let mut fetched = fetched.buffer_unordered(LARGE_PARALLEL);
         while let Some((hash, outcome)) = fetched.next().await {
             match outcome {
@@ -191,7 +205,7 @@ impl Fetcher {
     async fn fetch_large(
         &self,
         hash: Hash,
-        from: &[PeerKey],
+        sources: &Sources,
         bytes_max: u64,
     ) -> (Hash, Result<(), FetchError>) {
         let turn = self.turn(hash);
@@ -200,11 +214,16 @@ impl Fetcher {
             return (hash, Ok(()));
         }
         let (mut size, mut worst) = (None, FetchError::NotFound);
-        for source in from {
+        for source in sources.all.iter().filter(|source| !sources.gone().contains(source)) {
             match self.fetch_from(*source, hash, &mut size, bytes_max).await {
                 Ok(()) => return (hash, Ok(())),
                 Err(reason) if is_final(&reason) => return (hash, Err(reason)),
-                Err(reason) => worst = worse(worst, reason),
+                Err(reason) => {
+                    if let FetchError::Unreachable { peer, .. } = reason {
+                        sources.gone().insert(peer);
+                    }
+                    worst = worse(worst, reason);
+                }
             }
         }
         (hash, Err(worst))
