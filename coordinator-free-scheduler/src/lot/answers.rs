@@ -30,7 +30,7 @@ impl Lot {
 
     fn step(&self, unit: UnitIndex, answer: &Answer) -> Option<Step> {
         let counts = |author| author == self.me || self.counts(author, unit);
-        let company = Company::of(self.board.unit(unit)?, counts);
+        let company = Company::of(self.board.unit(unit)?, self.quorum, counts);
         step(&company, self.me, self.quorum, Some(answer))
     }
 

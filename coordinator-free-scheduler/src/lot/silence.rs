@@ -95,7 +95,7 @@ impl Lot {
         if known.standing.decision != Decision::Open {
             return Vec::new();
         }
-        let company = Company::of(known, |other| self.counts(other, unit));
+        let company = Company::of(known, self.quorum, |other| self.counts(other, unit));
         let owes = |voucher: &&&Voucher| {
             voucher.author != self.me && step(&company, voucher.author, self.quorum, None).is_some()
         };

@@ -5,10 +5,10 @@
 //! Invariant: if nobody else is wanted and the unit is open, one of the sealed authors has a step to
 //! take, by its structure alone: an author that does not take it can be told.
 use crate::{
-    Answer,
+    Answer, Hash,
     board::unit::{AuthorIndex, Once, Unit, Voucher},
 };
-use alloc::vec::Vec;
+use alloc::{collections::BTreeSet, vec::Vec};
 
 /// Sealed answers that are looked at, so that strangers who commit in crowds cost little. Who is
 /// silent is not counted on after a while, and makes room.
@@ -22,11 +22,14 @@ pub struct Company<'a> {
     pub sealed: Vec<&'a Voucher>,
     /// Whose answers are open, in the order of their commits.
     pub live: Vec<&'a Voucher>,
+    /// The first group of sealed ones that is large enough, whose first is the one to call the others;
+    /// else the largest there is.
+    pub group: Vec<&'a Voucher>,
 }
 
 impl<'a> Company<'a> {
-    /// `counts` leaves out authors that this node does not count on.
-    pub fn of(unit: &'a Unit, counts: impl Fn(AuthorIndex) -> bool) -> Company<'a> {
+    /// Who may form groups of `n`. `counts` leaves out authors that this node does not count on.
+    pub fn of(unit: &'a Unit, n: u8, counts: impl Fn(AuthorIndex) -> bool) -> Company<'a> {
         let (mut sealed, mut live) = (Vec::new(), Vec::new());
         for voucher in unit.vouchers.iter().filter(|voucher| counts(voucher.author)) {
             if voucher.unopened().is_some() {
@@ -35,12 +38,22 @@ impl<'a> Company<'a> {
                 live.push(voucher);
             }
         }
-        // Declines cost their reader time: who has none comes first.
+        keep_plain(&mut sealed, unit);
+        // Who declines nothing is the better partner.
         sealed.sort_unstable_by_key(|voucher| (!voucher.declines.is_empty(), voucher.commit.one()));
         sealed.truncate(SEALED_MAX);
-        sealed.retain(|voucher| is_plain(voucher, unit));
         live.sort_unstable_by_key(|voucher| voucher.commit.one());
-        Company { unit, sealed, live }
+        let mut company = Company { unit, sealed, live, group: Vec::new() };
+        for one in &company.sealed {
+            let group = company.around(one, n.into());
+            if group.len() > company.group.len() {
+                company.group = group;
+            }
+            if company.group.len() >= n.into() {
+                break;
+            }
+        }
+        company
     }
 
     /// The sealed author of this number, if it is looked at.
@@ -50,7 +63,7 @@ impl<'a> Company<'a> {
 
     /// Those of whom each may agree with each, `n` at most, chosen for one of them: whom it cites
     /// already, then in order.
-    pub fn around(&self, one: &'a Voucher, n: usize) -> Vec<&'a Voucher> {
+    fn around(&self, one: &'a Voucher, n: usize) -> Vec<&'a Voucher> {
         let called = self.sealed.iter().filter(|other| one.cites_commit_of(other));
         let uncalled = self.sealed.iter().filter(|other| !one.cites_commit_of(other));
         let mut group = Vec::from([one]);
@@ -67,11 +80,6 @@ impl<'a> Company<'a> {
         group
     }
 
-    /// The first group of `n` who may all agree: the first of these is the one to call the others.
-    pub fn first(&self, n: usize) -> Option<Vec<&'a Voucher>> {
-        self.sealed.iter().map(|one| self.around(one, n)).find(|group| group.len() >= n)
-    }
-
     /// Open answers that are equal to this one.
     pub fn equal(&self, answer: Option<&Answer>) -> Vec<&'a Voucher> {
         let equal = |voucher: &&Voucher| answer.is_some() && voucher.live() == answer;
@@ -79,17 +87,22 @@ impl<'a> Company<'a> {
     }
 }
 
-/// Whether it is known what an author declines: it may be just what others would tell it, so it is
-/// nobody's partner until then.
-fn is_plain(sealed: &Voucher, unit: &Unit) -> bool {
-    sealed.declines.iter().all(|declined| {
-        let author = unit.vouchers.iter().find(|other| other.commit.one() == Some(declined));
-        match author {
-            Some(author) => author.unopened().is_none() || !author.declines.is_empty(),
-            // Who commits twice has taken its commit back; it may have been this one.
-            None => unit.vouchers.iter().any(|other| other.commit == Once::Many),
-        }
-    })
+/// Leaves out authors of whom it is not known what they decline: it may be just what others would tell
+/// them, so they are nobody's partners until then.
+fn keep_plain(sealed: &mut Vec<&Voucher>, unit: &Unit) {
+    if sealed.iter().all(|voucher| voucher.declines.is_empty()) {
+        return;
+    }
+    // Who commits twice has taken its commit back; it may have been any.
+    let taken_back = unit.vouchers.iter().any(|other| other.commit == Once::Many);
+    let shown = |author: &&Voucher| author.unopened().is_none() || !author.declines.is_empty();
+    let (shown, hidden): (Vec<&Voucher>, Vec<&Voucher>) = unit.vouchers.iter().partition(shown);
+    let commits = |vouchers: Vec<&'_ Voucher>| -> BTreeSet<Hash> {
+        vouchers.into_iter().filter_map(|voucher| voucher.commit.one().copied()).collect()
+    };
+    let (shown, hidden) = (commits(shown), commits(hidden));
+    let plain = |commit: &Hash| shown.contains(commit) || taken_back && !hidden.contains(commit);
+    sealed.retain(|voucher| voucher.declines.iter().all(plain));
 }
 
 /// Whether two vouchers may still come to carry one verdict.

@@ -120,10 +120,8 @@ fn voided(unit: &Unit, counts: &impl Fn(AuthorIndex) -> bool) -> Option<Void> {
 /// committed; else a quorum of fresh commits, since nobody who commits now is cited by an opening
 /// that is public already. `counts` leaves out authors that this node does not count on.
 pub fn needed(unit: &Unit, n: u8, counts: impl Fn(AuthorIndex) -> bool) -> usize {
-    let n = n as usize;
-    let company = Company::of(unit, counts);
-    let around = |one: &&'_ Voucher| company.around(one, n).len();
-    let fresh = company.sealed.iter().map(around).max().unwrap_or_default();
+    let company = Company::of(unit, n, counts);
+    let (fresh, n) = (company.group.len(), n as usize);
     match fresh >= n || may_complete(&company, n) {
         true => 0,
         false => n - fresh,

@@ -50,8 +50,9 @@ pub fn step(company: &Company, me: AuthorIndex, n: u8, answer: Option<&Answer>) 
     }
     let declines: Vec<Hash> =
         outlook.unlike.iter().copied().take(CITES_MAX - own.declines.len()).copied().collect();
-    let cites = match company.first(n as usize) {
-        Some(group) if outlook.shall_call(own, &group) => {
+    let group = &company.group;
+    let cites = match group.len() > wanted && outlook.shall_call(own, group) {
+        true => {
             let cites = outlook.partners(unit, own, wanted);
             let group = group.iter().filter_map(|other| other.commit.one());
             let group = group.filter(|commit| own.unopened() != Some(commit));
@@ -60,7 +61,7 @@ pub fn step(company: &Company, me: AuthorIndex, n: u8, answer: Option<&Answer>) 
                 false => cites,
             }
         }
-        _ => Vec::new(),
+        false => Vec::new(),
     };
     (!cites.is_empty() || !declines.is_empty()).then_some(Step::Call { cites, declines })
 }

@@ -63,7 +63,7 @@ fn an_open_unit_wants_somebody_or_waits_for_somebody() {
         if unit.standing.decision != Decision::Open {
             continue;
         }
-        let company = Company::of(&unit, |_| true);
+        let company = Company::of(&unit, n, |_| true);
         let due = |author, answer: Option<u64>| {
             step::step(&company, author, n, answer.map(answer_of).as_ref())
         };

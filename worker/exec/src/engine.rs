@@ -22,8 +22,8 @@ pub const MEMORY_BYTES_MAX: usize = 4 << 30;
 const KEPT_MEMORY_BYTES: usize = 2 << 20;
 /// The engine's own record of an instance, bytes; what `facts` lets through fits.
 const INSTANCE_BYTES_MAX: usize = 16 << 20;
-/// Memories kept ready, so that a few jobs at once keep theirs warm.
-const SLOTS: u32 = 4;
+/// Memories kept ready: one, since what an idle one has kept counts against the process's limit.
+const SLOTS: u32 = 1;
 /// Stack of a thread that runs guests: the guest's own and room for the host's calls under it.
 pub const THREAD_STACK_BYTES: usize = WASM_STACK_BYTES + (3 << 20);
 /// Pulley on machines like the usual ones.

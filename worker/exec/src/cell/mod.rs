@@ -17,14 +17,13 @@ use std::{
     io::{Read, StdinLock, StdoutLock, Write},
     path::{Path, PathBuf},
     process::ExitCode,
-    time::{Duration, Instant},
 };
 pub use walls::Walls;
 
 /// Modules that are kept loaded; beyond, all are let go of, and loaded again where they are wanted.
 const LOADED_MAX: usize = 16;
-/// For how long an end may wait for others before the node hears of it.
-const FLUSH_AFTER: Duration = Duration::from_millis(1);
+/// Threads that compile one module: each has a stack, and all have the same limit of memory.
+const COMPILE_THREADS_MAX: usize = 8;
 /// Processor time for compiling one module, seconds; honest ones take a hundredth of it …
 const COMPILE_CPU_S: u64 = 60;
 /// … and so many more for each MiB of it, a tenth of which an interpreter takes.
@@ -89,11 +88,17 @@ enum CellError {
     Wire(#[from] WireError),
     #[error("no thread to run on: {0}")]
     Thread(std::io::Error),
+    #[error("the compiled modules in {} cannot be read: {error}", .folder.display())]
+    Folder { folder: PathBuf, error: std::io::Error },
 }
 
 fn run(folder: &Path, memory_mib: u64) -> Result<(), CellError> {
     // The engine opens what it needs of the system before that is out of reach.
     let sandbox = Sandbox::new(Backend::default())?;
+    std::fs::metadata(folder).map_err(|error| {
+        let folder = folder.to_owned();
+        CellError::Folder { folder, error }
+    })?;
     let memory = walls::limit_memory((memory_mib << 20).saturating_add(OVERHEAD_BYTES));
     let files = walls::close_files(Some(folder));
     std::thread::scope(|scope| {
@@ -117,7 +122,8 @@ fn serve(sandbox: &Sandbox, folder: &Path, walls: Walls) -> Result<(), CellError
         match module(sandbox, folder, &work, &mut loaded) {
             Ok(module) => {
                 for run in work.runs {
-                    out.flush_if_late()?;
+                    // The node is to know what runs.
+                    out.flush()?;
                     out.say(&Reply::Ended(sandbox.run_here(module, run)))?;
                 }
             }
@@ -148,35 +154,29 @@ fn module<'a>(
     }
 }
 
-/// What is said to the node, a few messages at a time.
+/// What is said to the node.
 struct Replies {
     out: StdoutLock<'static>,
     waiting: Vec<u8>,
-    flushed: Instant,
 }
 
 impl Replies {
     fn new() -> Replies {
         let out = std::io::stdout().lock();
-        Replies { out, waiting: Vec::new(), flushed: Instant::now() }
+        Replies { out, waiting: Vec::new() }
     }
 
     fn say(&mut self, reply: &Reply) -> Result<(), WireError> {
         wire::send(&mut self.waiting, reply)
     }
 
-    fn flush_if_late(&mut self) -> Result<(), WireError> {
-        match self.flushed.elapsed() > FLUSH_AFTER {
-            true => self.flush(),
-            false => Ok(()),
-        }
-    }
-
     fn flush(&mut self) -> Result<(), WireError> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
         self.out.write_all(&self.waiting)?;
         self.out.flush()?;
         self.waiting.clear();
-        self.flushed = Instant::now();
         Ok(())
     }
 }
@@ -186,7 +186,10 @@ fn compile(bytes: u64) -> Result<(), CellError> {
     walls::limit_memory(COMPILE_BYTES_MAX);
     walls::limit_time(COMPILE_CPU_S + (bytes >> 20) * COMPILE_CPU_S_PER_MIB);
     walls::close_files(None);
-    let threads = rayon::ThreadPoolBuilder::new().stack_size(THREAD_STACK_BYTES);
+    let count = std::thread::available_parallelism().map_or(1, |count| count.get());
+    let threads = rayon::ThreadPoolBuilder::new()
+        .num_threads(count.min(COMPILE_THREADS_MAX))
+        .stack_size(THREAD_STACK_BYTES);
     let threads =
         threads.build().map_err(|error| CellError::Thread(std::io::Error::other(error)))?;
     walls::close_calls();

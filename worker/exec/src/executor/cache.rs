@@ -51,7 +51,10 @@ impl Cache {
         let changed = changed.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let parts = [fingerprint, size, changed.as_nanos() as u64];
         let build = parts.into_iter().flat_map(u64::to_le_bytes).collect();
-        Ok(Cache { folder: folder.to_owned(), key, build })
+        // Other processes have another working directory.
+        let folder = std::path::absolute(folder)
+            .map_err(|error| SetupError::Cache { folder: folder.to_owned(), error })?;
+        Ok(Cache { folder, key, build })
     }
 
     /// Where it is.
@@ -80,7 +83,14 @@ impl Cache {
             proof.is_ok_and(|proof| proof == blake3::Hash::from(seal.proof))
         });
         match whole {
-            Some(seal) => Some((format!("{name}.code"), seal.recipe)),
+            Some(seal) => {
+                // What is used goes last.
+                for ending in ["seal", "code"] {
+                    let file = fs::File::options().append(true).open(self.file(&name, ending));
+                    let _ = file.and_then(|file| file.set_modified(SystemTime::now()));
+                }
+                Some((format!("{name}.code"), seal.recipe))
+            }
             None => {
                 tracing::warn!("{} is damaged, and made again", sealed.display());
                 None
@@ -101,14 +111,6 @@ impl Cache {
         let seal = postcard::to_allocvec(&seal).map_err(io::Error::other)?;
         self.write(&name, &self.file(&name, "seal"), &seal)?;
         Ok(format!("{name}.code"))
-    }
-
-    /// Lets go of a module's machine code.
-    pub fn remove(&self, module: Hash) {
-        let name = self.name(module);
-        for ending in ["seal", "code"] {
-            let _ = fs::remove_file(self.file(&name, ending));
-        }
     }
 
     /// A file is there whole or not at all; a process that runs guests may have the old one open.

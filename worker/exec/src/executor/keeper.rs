@@ -15,11 +15,14 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     process::{ChildStdin, ChildStdout},
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 /// What a run's end may take beyond its output, bytes: standard error, the detail of a trap.
 const END_BYTES_MAX: usize = 1 << 20;
+
+/// Before a process is started again that could not be.
+const BACK_OFF: Duration = Duration::from_secs(1);
 
 /// A process that runs guests, and what is said to it.
 struct Cell {
@@ -49,7 +52,11 @@ impl<'a> Keeper<'a> {
         }
         while self.shared.queue.take(self.at) {
             while !self.is_done() {
-                self.fly();
+                if catch_unwind(AssertUnwindSafe(|| self.fly())).is_err() {
+                    tracing::error!("a keeper panicked; this is a defect of the executor");
+                    self.cell = None;
+                    self.end_all(Ran::interrupted);
+                }
             }
             self.shared.queue.flight(self.at).with = None;
         }
@@ -68,8 +75,16 @@ impl<'a> Keeper<'a> {
             Err(unfit) => self.end_all(|| Ran::unfit(&unfit)),
             Ok((code, recipe)) => {
                 self.end_those_without_need(&recipe);
-                let ended = self.begin().and_then(|()| self.send(&code, &recipe));
-                let ended = ended.and_then(|()| self.receive_all());
+                if self.is_done() {
+                    return;
+                }
+                if let Err(error) = self.begin() {
+                    // That is this machine's trouble and no module's; it may be over soon.
+                    tracing::error!("no process to run units in: {error}");
+                    self.end_all(Ran::interrupted);
+                    return self.shared.queue.wait(BACK_OFF);
+                }
+                let ended = self.send(&code, &recipe).and_then(|()| self.receive_all());
                 if let Err(error) = ended {
                     self.mourn(&error);
                 }
@@ -125,15 +140,28 @@ impl<'a> Keeper<'a> {
     fn receive_all(&mut self) -> Result<(), WireError> {
         let Some(cell) = &mut self.cell else { return Ok(()) };
         loop {
-            let front = self.shared.queue.flight(self.at).jobs.front().map(|job| job.run.limits);
-            let Some(limits) = front else { return Ok(()) };
+            let flight = self.shared.queue.flight(self.at);
+            let front = flight.jobs.front().map(|job| job.run.limits);
+            let Some(limits) = front else {
+                // One that was ended just as it answered the last run is of no more use.
+                if flight.killed {
+                    self.cell = None;
+                }
+                return Ok(());
+            };
+            drop(flight);
             let most = END_BYTES_MAX.saturating_add(limits.output_bytes as usize);
             match wire::receive(&mut cell.stdout, most)? {
-                Reply::Ended(ran) => {
+                Reply::Ended(mut ran) => {
                     let mut flight = self.shared.queue.flight(self.at);
                     let job = flight.jobs.pop_front();
-                    flight.with = Some((cell.process.clone(), Instant::now()));
+                    let begun = flight.with.replace((cell.process.clone(), Instant::now()));
                     drop(flight);
+                    // The process may say anything.
+                    ran.wall = ran.wall.min(begun.map_or(Duration::ZERO, |(_, at)| at.elapsed()));
+                    if let Ok(answer) = &mut ran.end {
+                        answer.fuel = answer.fuel.min(limits.fuel);
+                    }
                     if let Some(job) = job {
                         self.shared.queue.learn(job.run.module_hash, ran.wall);
                         end(job, ran);
@@ -148,16 +176,19 @@ impl<'a> Keeper<'a> {
         }
     }
 
-    /// The machine code cannot be loaded: it is made again, and if that does not help, that is so.
+    /// The machine code cannot be loaded. If it has gone, or was damaged, it is made again; if it is
+    /// whole, that is blamed on the module, so that it comes to an end.
     fn reload(&mut self, why: &str) {
         let module = self.shared.queue.flight(self.at).jobs.front().map(|job| job.run.module_hash);
         let Some(module) = module else { return };
         tracing::warn!("compiled module {module} cannot be loaded, and is made again: {why}");
-        self.shared.modules.spoil(module);
-        if self.shared.modules.blame(module, why) {
+        let (modules, queue) = (&self.shared.modules, &self.shared.queue);
+        let whole = modules.cache().find(module).is_some();
+        if whole && modules.blame(module, why) {
             return;
         }
-        self.shared.queue.give_back(self.at);
+        modules.forget(module);
+        queue.give_back(self.at);
     }
 
     /// The process is gone. If that was not the node's own doing, it was the first run's.
@@ -166,13 +197,14 @@ impl<'a> Keeper<'a> {
             cell.process.kill();
             cell.process.wait().map_or_else(|error| error.to_string(), |status| status.to_string())
         });
+        let closing = self.shared.queue.is_closing();
         let mut flight = self.shared.queue.flight(self.at);
         flight.with = None;
-        let killed = std::mem::take(&mut flight.killed) || self.shared.queue.is_closing();
+        let killed = std::mem::take(&mut flight.killed) || closing;
         let module = flight.jobs.front().map(|job| job.run.module_hash);
         drop(flight);
         if let (false, Some(module)) = (killed, module) {
-            let how = format!("{error}, {}", how.as_deref().unwrap_or("it did not begin"));
+            let how = format!("{error}, {}", how.unwrap_or_default());
             self.shared.deaths.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             self.shared.modules.blame(module, &how);
         }

@@ -177,7 +177,7 @@ impl Drop for Executor {
     fn drop(&mut self) {
         self.shared.queue.close();
         self.interrupt_all();
-        self.shared.processes.kill();
+        self.shared.processes.close();
         for thread in self.threads.drain(..) {
             // The last of its owners may be one of its own threads, which is answering somebody.
             if thread.thread().id() != thread::current().id() {

@@ -35,6 +35,8 @@ pub struct Modules {
     cache: Cache,
     contract: Contract,
     known: Mutex<Known>,
+    /// One at a time: each takes all cores, and memory.
+    compiling: Mutex<()>,
 }
 
 #[derive(Default)]
@@ -53,7 +55,8 @@ struct Module {
 impl Modules {
     /// Nothing known yet.
     pub fn new(program: Program, cache: Cache, contract: Contract) -> Modules {
-        Modules { program, cache, contract, known: Mutex::default() }
+        let (known, compiling) = (Mutex::default(), Mutex::default());
+        Modules { program, cache, contract, known, compiling }
     }
 
     /// The folder of the machine code.
@@ -82,12 +85,6 @@ impl Modules {
         if let Some(module) = self.known().modules.get_mut(&hash) {
             module.prepared = Arc::default();
         }
-    }
-
-    /// The machine code on disk is no good: it is made again.
-    pub fn spoil(&self, hash: Hash) {
-        self.cache.remove(hash);
-        self.forget(hash);
     }
 
     /// A process ended while it ran this module, in this way. Answers whether the module is run no more.
@@ -132,10 +129,12 @@ impl Modules {
     fn compile(&self, bytes: &[u8], processes: &Processes) -> Compiled {
         // Cheap, and so nobody pays a process for what is refused.
         Facts::of(bytes, &self.contract).map_err(Unfit::Refused)?;
+        let _turn = self.compiling.lock().unwrap_or_else(PoisonError::into_inner);
         let failed = |why: String| Unfit::Failed(Void::Engine, why);
+        let unstarted = |why: String| Unfit::Failed(Void::Interrupted, why);
         let started = processes.start(&self.program, &Role::Compile { bytes: bytes.len() as u64 });
         let (process, mut stdin, mut stdout) =
-            started.map_err(|error| failed(format!("no process to compile in: {error}")))?;
+            started.map_err(|error| unstarted(format!("no process to compile in: {error}")))?;
         // One that ends before it has read everything says why by how it ended.
         let _ = stdin.write_all(bytes);
         drop(stdin);

@@ -30,6 +30,7 @@ pub struct Processes(Mutex<Living>);
 struct Living {
     all: Vec<Weak<Process>>,
     paused: bool,
+    closed: bool,
 }
 
 impl Processes {
@@ -53,6 +54,9 @@ impl Processes {
         let (stdin, stdout) = streams.ok_or_else(|| io::Error::other("it has no streams"))?;
         let mut living = lock(&self.0);
         living.all.retain(|process| process.strong_count() > 0);
+        if living.closed {
+            return Err(io::Error::other("the executor is closed"));
+        }
         living.all.push(Arc::downgrade(&process));
         if living.paused {
             process.pause(true);
@@ -67,9 +71,10 @@ impl Processes {
         living.all.iter().filter_map(Weak::upgrade).for_each(|process| process.pause(paused));
     }
 
-    /// Ends all that live.
-    pub fn kill(&self) {
-        let living = lock(&self.0);
+    /// Ends all that live; there will be no others.
+    pub fn close(&self) {
+        let mut living = lock(&self.0);
+        living.closed = true;
         living.all.iter().filter_map(Weak::upgrade).for_each(|process| process.kill());
     }
 }

@@ -125,6 +125,9 @@ impl Queue {
     /// Gives back what the process `at` has not begun, to be run before all others.
     pub fn give_back(&self, at: usize) {
         let mut state = self.state();
+        if state.closing {
+            return;
+        }
         let mut flight = self.flight(at);
         while let Some(job) = flight.jobs.pop_back() {
             state.waiting.push_front(job);

@@ -64,7 +64,7 @@ pub struct Counts {
     pub nans: u64,
 }
 
-/// Most places in a function that are charged for themselves: compiling takes time with their square,
+/// Most places in a function that are charged for themselves, or made canonical: compiling takes time with their square,
 /// ten seconds for so many.
 pub const BLOCKS_MAX: u64 = 50_000;
 /// Most targets of a branch table; engines take little more.
@@ -131,7 +131,8 @@ fn pass_function(
     let steps = steps::steps(function, body)?;
     let (sites, meter) = (nan::sites(function, &steps), Meter::of(&steps));
     let too_large = PassError::TooLarge;
-    within("blocks in a function", meter.blocks.len() as u64, BLOCKS_MAX).map_err(too_large)?;
+    let blocks = (meter.blocks.len() + sites.len()) as u64;
+    within("blocks in a function", blocks, BLOCKS_MAX).map_err(too_large)?;
     within("targets of a branch", steps.targets_max, BRANCH_TARGETS_MAX).map_err(too_large)?;
     let passed = emit::function(body, &steps, &meter, &sites, globals)?;
     let (bytes, max) = (passed.byte_len() as u64, PASSED_FUNCTION_BYTES_MAX);
