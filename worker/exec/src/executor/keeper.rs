@@ -20,7 +20,6 @@ use std::{
 
 /// What a run's end may take beyond its output, bytes: standard error, the detail of a trap.
 const END_BYTES_MAX: usize = 1 << 20;
-
 /// Before a process is started again that could not be.
 const BACK_OFF: Duration = Duration::from_secs(1);
 
@@ -69,9 +68,10 @@ impl<'a> Keeper<'a> {
 
     /// Has the runs of its flight run, as far as one process goes.
     fn fly(&mut self) {
-        let first = self.shared.queue.flight(self.at).jobs.front().map(|job| job.run.clone());
-        let Some(Run { module, module_hash, .. }) = first else { return };
-        match self.shared.modules.get(module_hash, &module, &self.shared.processes) {
+        let module = |run: &Run| (run.module_hash, run.module.clone());
+        let first = self.shared.queue.flight(self.at).jobs.front().map(|job| module(&job.run));
+        let Some((hash, module)) = first else { return };
+        match self.shared.modules.get(hash, &module, &self.shared.processes) {
             Err(unfit) => self.end_all(|| Ran::unfit(&unfit)),
             Ok((code, recipe)) => {
                 self.end_those_without_need(&recipe);
