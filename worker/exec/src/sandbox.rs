@@ -97,7 +97,6 @@ impl Sandbox {
     }
 
     /// Loads a module that was compiled.
-    #[allow(unsafe_code)]
     pub(crate) fn load(&self, file: &Path, recipe: &Recipe) -> Result<Loaded> {
         // SAFETY: nobody but this program writes there, and the node has checked its own seal of the
         // file before it named it: whoever may forge that may as well run code of his own.

@@ -14,7 +14,7 @@ use super::{
 use std::{
     collections::HashMap,
     ffi::OsString,
-    io::{Read, StdinLock, StdoutLock, Write},
+    io::{BufWriter, Read, Write},
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -113,28 +113,28 @@ fn run(folder: &Path, memory_mib: u64) -> Result<(), CellError> {
 }
 
 fn serve(sandbox: &Sandbox, folder: &Path, walls: Walls) -> Result<(), CellError> {
-    let (mut node, mut out) = (std::io::stdin().lock(), Replies::new());
-    out.say(&Reply::Begun(walls))?;
-    out.flush()?;
+    let (mut node, out) = (std::io::stdin().lock(), std::io::stdout().lock());
+    let mut out = BufWriter::new(out);
+    wire::send(&mut out, &Reply::Begun(walls))?;
+    out.flush().map_err(WireError::from)?;
     let mut loaded = HashMap::new();
     loop {
-        let work = next(&mut node)?;
+        let work: Work = wire::receive(&mut node, u32::MAX as usize)?;
         match module(sandbox, folder, &work, &mut loaded) {
             Ok(module) => {
                 for run in work.runs {
-                    // The node is to know what runs.
-                    out.flush()?;
-                    out.say(&Reply::Ended(sandbox.run_here(module, run)))?;
+                    let ran = sandbox.run_here(module, run);
+                    wire::send(&mut out, &Reply::Ended(ran))?;
+                    // At once, for the node is to know what runs next.
+                    out.flush().map_err(WireError::from)?;
                 }
             }
-            Err(error) => out.say(&Reply::Unloadable(format!("{error:#}")))?,
+            Err(error) => {
+                wire::send(&mut out, &Reply::Unloadable(format!("{error:#}")))?;
+                out.flush().map_err(WireError::from)?;
+            }
         }
-        out.flush()?;
     }
-}
-
-fn next(node: &mut StdinLock<'_>) -> Result<Work, WireError> {
-    wire::receive(node, u32::MAX as usize)
 }
 
 fn module<'a>(
@@ -151,33 +151,6 @@ fn module<'a>(
         std::collections::hash_map::Entry::Vacant(new) => {
             Ok(new.insert(sandbox.load(&folder.join(&work.code), &work.recipe)?))
         }
-    }
-}
-
-/// What is said to the node.
-struct Replies {
-    out: StdoutLock<'static>,
-    waiting: Vec<u8>,
-}
-
-impl Replies {
-    fn new() -> Replies {
-        let out = std::io::stdout().lock();
-        Replies { out, waiting: Vec::new() }
-    }
-
-    fn say(&mut self, reply: &Reply) -> Result<(), WireError> {
-        wire::send(&mut self.waiting, reply)
-    }
-
-    fn flush(&mut self) -> Result<(), WireError> {
-        if self.waiting.is_empty() {
-            return Ok(());
-        }
-        self.out.write_all(&self.waiting)?;
-        self.out.flush()?;
-        self.waiting.clear();
-        Ok(())
     }
 }
 

@@ -7,7 +7,7 @@ use super::{
     steps::{Bulk, Steps},
 };
 use wasm_encoder::{
-    BlockType, Function, Ieee32, Ieee64, ValType,
+    BlockType, Function, Ieee32, Ieee64, InstructionSink, ValType,
     reencode::{Reencode, RoundtripReencoder},
 };
 use wasmparser::FunctionBody;
@@ -206,34 +206,41 @@ impl Writer<'_> {
     /// Keeps the value on the stack if it equals itself, lane by lane; else the canonical NaN.
     fn make_canonical(&mut self, shape: Shape) {
         let temporary = self.local(type_of(shape));
+        let is_vector = type_of(shape) == ValType::V128;
         let mut code = self.function.instructions();
-        match shape {
-            Shape::F32 | Shape::F64 => {
-                code.local_tee(temporary).local_get(temporary);
-                match shape {
-                    Shape::F32 => code.f32_ne(),
-                    _ => code.f64_ne(),
-                };
-                code.if_(BlockType::Empty);
-                match shape {
-                    Shape::F32 => code.f32_const(Ieee32::new(NAN_32)),
-                    _ => code.f64_const(Ieee64::new(NAN_64)),
-                };
-                code.local_set(temporary).end().local_get(temporary);
-            }
-            Shape::F32x4 | Shape::F64x2 => {
-                code.local_set(temporary);
-                match shape {
-                    Shape::F32x4 => code.v128_const(NAN_32X4),
-                    _ => code.v128_const(NAN_64X2),
-                };
-                code.local_get(temporary).local_get(temporary).local_get(temporary);
-                match shape {
-                    Shape::F32x4 => code.f32x4_ne(),
-                    _ => code.f64x2_ne(),
-                };
-                code.v128_bitselect();
-            }
+        if is_vector {
+            code.local_set(temporary);
+            nan(&mut code, shape);
+            code.local_get(temporary).local_get(temporary).local_get(temporary);
+            not_equal(&mut code, shape);
+            code.v128_bitselect();
+        } else {
+            // A branch that is hardly ever taken costs less than choosing.
+            code.local_tee(temporary).local_get(temporary);
+            not_equal(&mut code, shape);
+            code.if_(BlockType::Empty);
+            nan(&mut code, shape);
+            code.local_set(temporary).end().local_get(temporary);
         }
     }
+}
+
+/// The canonical NaN of a shape.
+fn nan(code: &mut InstructionSink<'_>, shape: Shape) {
+    match shape {
+        Shape::F32 => code.f32_const(Ieee32::new(NAN_32)),
+        Shape::F64 => code.f64_const(Ieee64::new(NAN_64)),
+        Shape::F32x4 => code.v128_const(NAN_32X4),
+        Shape::F64x2 => code.v128_const(NAN_64X2),
+    };
+}
+
+/// Whether two values of a shape differ, lane by lane.
+fn not_equal(code: &mut InstructionSink<'_>, shape: Shape) {
+    match shape {
+        Shape::F32 => code.f32_ne(),
+        Shape::F64 => code.f64_ne(),
+        Shape::F32x4 => code.f32x4_ne(),
+        Shape::F64x2 => code.f64x2_ne(),
+    };
 }

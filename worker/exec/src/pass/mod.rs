@@ -64,8 +64,8 @@ pub struct Counts {
     pub nans: u64,
 }
 
-/// Most places in a function that are charged for themselves, or made canonical: compiling takes time with their square,
-/// ten seconds for so many.
+/// Most places in a function that are charged for themselves, or made canonical: compiling takes
+/// time with their square, ten seconds for so many.
 pub const BLOCKS_MAX: u64 = 50_000;
 /// Most targets of a branch table; engines take little more.
 pub const BRANCH_TARGETS_MAX: u64 = 50_000;
