@@ -41,7 +41,7 @@ fn runners(unit: UnitIndex) -> [u8; 2] {
 fn opening(job: JobId, unit: UnitIndex, author: u8) -> (Opening, Hash) {
     let digest = Hash::of(&unit.to_le_bytes());
     let outcome = Outcome::Exit { code: 0, digest, bytes: 4 };
-    let answer = Answer { outcome, fuel: 1_000_000 + u64::from(unit) };
+    let answer = Answer::new(outcome, 1_000_000 + u64::from(unit));
     let mut nonce = Nonce::default();
     nonce[..4].copy_from_slice(&unit.to_le_bytes());
     nonce[4] = author;

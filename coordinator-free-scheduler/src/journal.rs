@@ -4,8 +4,8 @@
 //! itself. One writing at a time: while it lasts, more gathers, so a slow disk makes larger groups
 //! instead of a longer queue.
 use crate::{
-    Answer, Hash, JobId, LotIndex, Millis, Node, Notice, Outcome, Output, Parcel, Place, Record,
-    Signature, SignedBatch, SignedManifest, Statement, node::Timer,
+    Hash, JobId, LotIndex, Millis, Node, Notice, Output, Parcel, Place, Record, Signature,
+    SignedBatch, SignedManifest, Statement, node::Timer,
 };
 use alloc::{sync::Arc, vec::Vec};
 
@@ -153,20 +153,10 @@ impl Node {
     }
 }
 
-/// The digest of an answer's output, if it has one.
-pub(crate) fn digest_of(answer: &Answer) -> Option<Hash> {
-    match &answer.outcome {
-        Outcome::Exit { digest, .. } => Some(*digest),
-        Outcome::Trap(_) | Outcome::OutOfFuel | Outcome::OutputTooLarge | Outcome::Invalid(_) => {
-            None
-        }
-    }
-}
-
 fn opened_digests(statement: &Statement) -> Vec<Hash> {
     match statement {
         Statement::Openings(openings) => {
-            openings.iter().filter_map(|opening| digest_of(&opening.answer)).collect()
+            openings.iter().flat_map(|opening| opening.answer.blobs()).collect()
         }
         Statement::Claim(_)
         | Statement::Commits(_)

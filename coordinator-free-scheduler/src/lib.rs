@@ -42,7 +42,17 @@ pub use config::*;
 pub use event::*;
 pub use job::{Job, JobState, JobStatus};
 pub use lot::{Changes, Lot, MeanFuel, Silence, Tally};
-pub use model::{ids::*, manifest::*, outcome::*, statement, statement::*, unit as table, unit::*};
+pub use model::{
+    ids::*,
+    manifest::*,
+    outcome::*,
+    statement,
+    statement::*,
+    trace,
+    trace::{Step, Trace},
+    unit as table,
+    unit::*,
+};
 pub use node::Node;
 pub use outbox::Parcel;
 pub use reputation::{Ledger, Record as PeerRecord};

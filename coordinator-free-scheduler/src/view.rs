@@ -1,7 +1,5 @@
 //! What can be asked of a node. Nothing here changes anything.
-use crate::{
-    Hash, Job, JobId, JobStatus, Ledger, Lot, LotIndex, Node, PeerKey, journal::digest_of,
-};
+use crate::{Answer, Hash, Job, JobId, JobStatus, Ledger, Lot, LotIndex, Node, PeerKey};
 use alloc::vec::Vec;
 
 impl Node {
@@ -44,6 +42,6 @@ impl Node {
     /// Digests of outputs that nobody else may know yet.
     pub fn sealed(&self) -> Vec<Hash> {
         let lots = self.jobs.values().flat_map(|job| job.lots.values());
-        lots.flat_map(Lot::sealed).filter_map(digest_of).chain(self.journal.sealed()).collect()
+        lots.flat_map(Lot::sealed).flat_map(Answer::blobs).chain(self.journal.sealed()).collect()
     }
 }

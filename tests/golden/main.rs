@@ -1,10 +1,11 @@
 //! The bytes that peers, stores and hashes rest on, frozen. Whoever changes one of them has made
-//! another protocol, and says so in its names (`/dugnad/…/1`, `dugnad 1 …`).
+//! another protocol, and says so in its names (`/dugnad/…/1`, `dugnad 1 …`); only while there has been
+//! no release may the bytes change under the same names.
 use coordinator_free_scheduler::{
     Answer, Call, ClaimedUnits, Commit, Hash, Head, InvalidReason, JobId, LotNews, Manifest,
     Message, Opening, Outcome, PeerKey, Place, Profile, Query, Record, RunLimits, Signature,
-    SignedBatch, SignedManifest, Span, Speed, Statement, TableDirectory, TablePage, TrapClass,
-    UnitEntry, Units, Void, Work, commitment, statement::Batch, wire,
+    SignedBatch, SignedManifest, Span, Speed, Statement, Step, TableDirectory, TablePage, Trace,
+    TrapClass, UnitEntry, Units, Void, Work, commitment, statement::Batch, trace, wire,
 };
 use std::fmt::Write as _;
 
@@ -20,7 +21,7 @@ fn hash(byte: u8) -> Hash {
 }
 
 fn answer(outcome: Outcome) -> Answer {
-    Answer { outcome, fuel: 300 }
+    Answer::new(outcome, 300)
 }
 
 fn exit() -> Answer {
@@ -89,6 +90,10 @@ impl Lines {
         for (name, outcome) in outcomes {
             self.add(&format!("answer, {name}"), &wire::encode(&answer(outcome)));
         }
+        let steps = [Step { state: hash(16), fuel: 100 }, Step { state: hash(17), fuel: 200 }];
+        let stepped = Answer { trace: Some(Trace::of(&steps)), ..exit() };
+        self.add("answer, stepped", &wire::encode(&stepped));
+        self.add("trace", &trace::encode(&steps));
         let (job, author) = (JobId(hash(5)), PeerKey([6; 32]));
         self.add("commitment", &commitment(job, 70_000, author, &exit(), &[10; 16]).0);
     }

@@ -94,7 +94,7 @@ fn said() -> impl Strategy<Value = Said> {
 
 fn answer(unit: u32, number: u64) -> Answer {
     let digest = Hash::of(&[unit.to_le_bytes(), (number as u32).to_le_bytes()].concat());
-    Answer { outcome: Outcome::Exit { code: 0, digest, bytes: 8 }, fuel: 10 + number }
+    Answer::new(Outcome::Exit { code: 0, digest, bytes: 8 }, 10 + number)
 }
 
 fn commit(job: JobId, unit: u32, author: usize, number: u64) -> Hash {

@@ -65,7 +65,7 @@ pub fn urgent(
 }
 
 fn exit(digest: Hash, fuel: u64) -> Answer {
-    Answer { outcome: Outcome::Exit { code: 0, digest, bytes: 8 }, fuel }
+    Answer::new(Outcome::Exit { code: 0, digest, bytes: 8 }, fuel)
 }
 
 fn named(what: &[u8], job: JobId, unit: UnitIndex) -> Hash {

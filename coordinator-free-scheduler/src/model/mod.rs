@@ -3,4 +3,5 @@ pub mod ids;
 pub mod manifest;
 pub mod outcome;
 pub mod statement;
+pub mod trace;
 pub mod unit;

@@ -2,7 +2,7 @@
 //!
 //! Everything in an [`Outcome`] is bit-for-bit equal on every honest machine, so it may be voted on;
 //! what depends on the host is a [`Void`] and is never voted.
-use crate::{Hash, JobId, PeerKey, UnitIndex};
+use crate::{Hash, JobId, PeerKey, Trace, UnitIndex};
 use alloc::{string::String, vec::Vec};
 use serde::{Deserialize, Serialize};
 
@@ -96,6 +96,28 @@ pub struct Answer {
     pub outcome: Outcome,
     /// Instructions charged up to there.
     pub fuel: u64,
+    /// The course of a stepped unit; none of any other.
+    pub trace: Option<Trace>,
+}
+
+impl Answer {
+    /// The answer of a unit without steps.
+    pub fn new(outcome: Outcome, fuel: u64) -> Answer {
+        Answer { outcome, fuel, trace: None }
+    }
+
+    /// The blobs that its author can show: the output of a unit that ended by itself, and the trace of
+    /// a stepped one.
+    pub fn blobs(&self) -> impl Iterator<Item = Hash> {
+        let output = match &self.outcome {
+            Outcome::Exit { digest, .. } => Some(*digest),
+            Outcome::Trap(_)
+            | Outcome::OutOfFuel
+            | Outcome::OutputTooLarge
+            | Outcome::Invalid(_) => None,
+        };
+        output.into_iter().chain(self.trace.map(|trace| trace.root))
+    }
 }
 
 /// What hides an answer until it is opened; 128 bits are past guessing.

@@ -10,7 +10,7 @@ const UNITS: u64 = 300_000;
 const AUTHORS: u64 = 7;
 
 fn answer_of(number: u64) -> Answer {
-    Answer { outcome: Outcome::OutOfFuel, fuel: number }
+    Answer::new(Outcome::OutOfFuel, number)
 }
 
 /// Some of the commits there are, now and then others, or as many as may be.

@@ -10,7 +10,7 @@ use wasmparser::{Parser, Payload, Validator, WasmFeatures};
 /// A module that may be run, looked over.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Anatomy {
-    /// `command` or `plain`.
+    /// `command`, `plain` or `stepped`.
     pub kind: &'static str,
     /// Its size, bytes.
     pub bytes: u64,
@@ -52,6 +52,7 @@ impl Anatomy {
             kind: match facts.kind {
                 Kind::Command => "command",
                 Kind::Plain => "plain",
+                Kind::Stepped => "stepped",
             },
             bytes: module.len() as u64,
             passed_bytes: passed.module.len() as u64,

@@ -68,6 +68,8 @@ pub enum Kind {
     Command,
     /// A plain unit: `alloc` and `run` on the exported memory, no imports.
     Plain,
+    /// A stepped unit: `init` and `step` between the standard streams.
+    Stepped,
 }
 
 /// What is known of a module that may be run.
@@ -186,6 +188,9 @@ fn kind(types: TypesRef<'_>) -> Result<Kind, Refusal> {
     if is_function("_start", &[], &[]) {
         return Ok(Kind::Command);
     }
+    if is_function("init", &[], &[]) && is_function("step", &[I64], &[]) {
+        return Ok(Kind::Stepped);
+    }
     let has_memory = matches!(exports.get("memory"), Some(EntityType::Memory(_)));
     match has_memory
         && is_function("alloc", &[I32], &[I32])
@@ -194,8 +199,9 @@ fn kind(types: TypesRef<'_>) -> Result<Kind, Refusal> {
         true => Ok(Kind::Plain),
         false => Err(Refusal {
             reason: InvalidReason::NoEntryPoint,
-            detail: "the module exports neither `_start: func()` (a WASI command) nor `memory`, \
-                     `alloc: func(i32) -> i32` and `run: func(i32, i32) -> i64` (a plain unit)"
+            detail: "the module exports neither `_start: func()` (a WASI command) nor `init: func()` \
+                     and `step: func(i64)` (a stepped unit) nor `memory`, `alloc: func(i32) -> i32` \
+                     and `run: func(i32, i32) -> i64` (a plain unit)"
                 .into(),
         }),
     }
@@ -231,10 +237,10 @@ fn import_problem(
         (Kind::Plain, ..) => {
             Some(format!("a plain unit imports nothing, this one {module}.{name}"))
         }
-        (Kind::Command, None, _) | (Kind::Command, _, None) => {
+        (Kind::Command | Kind::Stepped, None, _) | (Kind::Command | Kind::Stepped, _, None) => {
             Some(format!("guests have no function {module}.{name}"))
         }
-        (Kind::Command, Some((parameters, results)), Some(has)) => {
+        (Kind::Command | Kind::Stepped, Some((parameters, results)), Some(has)) => {
             let fits = has.params() == &parameters[..] && has.results() == &results[..];
             (!fits).then(|| format!("{module}.{name} is imported with another type than it has"))
         }

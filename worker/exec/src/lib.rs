@@ -17,12 +17,13 @@ mod guest;
 mod loaded;
 pub mod pass;
 mod sandbox;
+mod steps;
 #[cfg(test)]
 mod tests;
 mod wasi;
 mod wire;
 
-use coordinator_free_scheduler::{Answer, Hash, Outcome, RunLimits, UnitIndex, Void};
+use coordinator_free_scheduler::{Answer, Hash, Outcome, RunLimits, Step, UnitIndex, Void};
 use loaded::Unfit;
 use serde::{Deserialize, Serialize};
 use std::{sync::Arc, time::Duration};
@@ -32,6 +33,7 @@ pub use engine::{Backend, SetupError};
 pub use executor::{Executor, Program, Setup};
 pub use facts::Refusal;
 pub use sandbox::Sandbox;
+pub use steps::Checkpoint;
 pub use wasi::input_name;
 
 /// One unit to be run.
@@ -49,13 +51,17 @@ pub struct Run {
     pub args: Vec<String>,
     /// The environment.
     pub env: Vec<(String, String)>,
-    /// The seed of the guest's random stream, see [`random_seed`].
-    pub random: [u8; 32],
+    /// What the guest's random stream is drawn from.
+    pub random: Seed,
     /// Read-only files under `/input`; names as [`input_name`] allows them.
     #[serde(with = "files")]
     pub files: Vec<File>,
     /// What the run may use.
     pub limits: RunLimits,
+    /// Where a stepped unit goes on; it begins with its input where there is none.
+    pub begin: Option<Checkpoint>,
+    /// After how many steps a stepped unit is left as it is, if before its end.
+    pub steps_max: Option<u32>,
 }
 
 impl Run {
@@ -68,9 +74,11 @@ impl Run {
             input: Vec::new(),
             args: Vec::new(),
             env: Vec::new(),
-            random: random_seed(0, 0),
+            random: Seed::default(),
             files: Vec::new(),
             limits,
+            begin: None,
+            steps_max: None,
         }
     }
 }
@@ -90,6 +98,9 @@ pub struct Ran {
     pub wall: Duration,
     /// More about the end, for people; empty after a plain exit.
     pub detail: String,
+    /// The steps of a stepped unit. Another process sends them one by one.
+    #[serde(skip)]
+    pub steps: Vec<Step>,
 }
 
 /// Names runs that are interrupted together; the driver gives each unit one.
@@ -108,11 +119,26 @@ pub fn run_once(module: &[u8], input: Vec<u8>, limits: RunLimits) -> Result<Ran,
     Ok(Sandbox::new(Backend::default())?.run(run))
 }
 
-/// The seed of a unit's random stream, the same whoever runs it.
-pub fn random_seed(seed: u64, unit: UnitIndex) -> [u8; 32] {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(b"dugnad-random").update(&seed.to_le_bytes()).update(&unit.to_le_bytes());
-    *hasher.finalize().as_bytes()
+/// What a unit's random stream is drawn from, the same whoever runs it.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Debug, Default)]
+pub struct Seed {
+    /// The job's.
+    pub job: u64,
+    /// The unit.
+    pub unit: UnitIndex,
+}
+
+impl Seed {
+    /// The key of the stream. Each step of a stepped unit has one of its own.
+    pub fn key(self, step: Option<u32>) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(b"dugnad-random");
+        hasher.update(&self.job.to_le_bytes()).update(&self.unit.to_le_bytes());
+        if let Some(step) = step {
+            hasher.update(&step.to_le_bytes());
+        }
+        *hasher.finalize().as_bytes()
+    }
 }
 
 /// A name and what is under it.
@@ -141,7 +167,7 @@ impl Ran {
         match unfit {
             Unfit::Refused(refusal) => {
                 let outcome = Outcome::Invalid(refusal.reason.clone());
-                Ran::without_guest(Ok(Answer { outcome, fuel: 0 }), refusal.detail.clone())
+                Ran::without_guest(Ok(Answer::new(outcome, 0)), refusal.detail.clone())
             }
             Unfit::Failed(void, why) => Ran::without_guest(Err(*void), why.clone()),
         }
@@ -162,6 +188,7 @@ impl Ran {
             memory_peak_bytes: 0,
             wall: Duration::ZERO,
             detail,
+            steps: Vec::new(),
         }
     }
 }

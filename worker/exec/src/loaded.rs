@@ -105,6 +105,13 @@ pub enum Entry {
     Command { start: ModuleExport, memory: Option<ModuleExport> },
     /// A plain unit.
     Plain { memory: ModuleExport, alloc: ModuleExport, run: ModuleExport },
+    /// A stepped unit; compilers of libraries (WASI's reactors) have one more to be called first.
+    Stepped {
+        initialize: Option<ModuleExport>,
+        init: ModuleExport,
+        step: ModuleExport,
+        memory: Option<ModuleExport>,
+    },
 }
 
 impl Loaded {
@@ -130,6 +137,12 @@ impl Loaded {
                 memory: export("memory")?,
                 alloc: export("alloc")?,
                 run: export("run")?,
+            },
+            Kind::Stepped => Entry::Stepped {
+                initialize: module.get_export_index("_initialize"),
+                init: export("init")?,
+                step: export("step")?,
+                memory: module.get_export_index("memory"),
             },
         };
         let start = recipe.start.as_deref().map(export).transpose()?;

@@ -10,7 +10,7 @@ use super::{
     loaded::{self, Entry, Loaded, Recipe, Unfit, engine_failed},
     wasi::{self, FUEL_PER_BYTE, Stop, System},
 };
-use coordinator_free_scheduler::{Answer, Hash, Outcome, RunLimits, TrapClass, Void};
+use coordinator_free_scheduler::{Answer, Hash, Outcome, RunLimits, Step, TrapClass, Void};
 use std::{
     hash::{Hash as _, Hasher},
     panic::{AssertUnwindSafe, catch_unwind},
@@ -64,18 +64,27 @@ impl Sandbox {
     /// Runs one unit in this process, which is for those who trust the module: the grid's units run
     /// in an [`Executor`](crate::Executor).
     pub fn run(&self, run: Run) -> Ran {
+        self.run_telling(run, &mut |_, _| {})
+    }
+
+    /// The same, and tells each step of a stepped unit, with its state.
+    pub fn run_telling(&self, run: Run, tell: &mut (dyn FnMut(Step, &[u8]) + Send)) -> Ran {
         let lost = || Ran::unfit(&Unfit::Failed(Void::Engine, "it was not run".into()));
-        self.run_all(vec![run]).pop().unwrap_or_else(lost)
+        self.run_each(vec![run], tell).pop().unwrap_or_else(lost)
     }
 
     /// Runs units of one module, that of the first, one after the other.
     pub fn run_all(&self, runs: Vec<Run>) -> Vec<Ran> {
+        self.run_each(runs, &mut |_, _| {})
+    }
+
+    fn run_each(&self, runs: Vec<Run>, tell: &mut (dyn FnMut(Step, &[u8]) + Send)) -> Vec<Ran> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let (count, Some(first)) = (runs.len(), runs.first()) else { return Vec::new() };
         let ran = self.prepare(first.module_hash, &first.module).and_then(|loaded| {
             let run = |run: Run| match loaded.facts.refusal(memory_bytes_max(&run.limits)) {
                 Some(refusal) => Ran::unfit(&Unfit::Refused(refusal)),
-                None => self.run_here(&loaded, run),
+                None => self.run_here(&loaded, run, tell),
             };
             on_own_stack(|| runs.into_iter().map(run).collect())
         });
@@ -112,25 +121,44 @@ impl Sandbox {
         (hasher.finish(), self.contract)
     }
 
-    /// Runs one unit on this thread, whose stack must have [`THREAD_STACK_BYTES`].
-    pub(crate) fn run_here(&self, loaded: &Loaded, run: Run) -> Ran {
-        let caught = catch_unwind(AssertUnwindSafe(|| self.run_loaded(loaded, run)));
+    /// Runs one unit on this thread, whose stack must have [`THREAD_STACK_BYTES`]. Of a stepped one it
+    /// tells each step, with the state.
+    pub(crate) fn run_here(
+        &self,
+        loaded: &Loaded,
+        run: Run,
+        tell: &mut dyn FnMut(Step, &[u8]),
+    ) -> Ran {
+        let caught = catch_unwind(AssertUnwindSafe(|| match loaded.facts.kind {
+            Kind::Command | Kind::Plain => self.enter_once(loaded, run, None).0,
+            Kind::Stepped => self.run_steps(loaded, run, tell),
+        }));
         caught.unwrap_or_else(|_| {
             let why = "the sandbox panicked; this is a defect of it";
             Ran::without_guest(Err(Void::Engine), why.into())
         })
     }
 
-    fn run_loaded(&self, loaded: &Loaded, mut run: Run) -> Ran {
+    /// Runs a fresh instance to its end: a whole unit, or a step of one. Answers as well whether the
+    /// guest said that it was the last.
+    pub(crate) fn enter_once(
+        &self,
+        loaded: &Loaded,
+        mut run: Run,
+        step: Option<u32>,
+    ) -> (Ran, bool) {
         let started = Instant::now();
         let limits = run.limits;
         let input = match loaded.facts.kind {
-            Kind::Command => Vec::new(),
+            Kind::Command | Kind::Stepped => Vec::new(),
             Kind::Plain => std::mem::take(&mut run.input),
         };
-        let system = match System::new(run) {
+        let system = match System::new(run, step) {
             Ok(system) => system,
-            Err(bad) => return Ran::without_guest(Err(Void::Unavailable), bad.to_string()),
+            Err(bad) => {
+                let void = Ran::without_guest(Err(Void::Unavailable), bad.to_string());
+                return (void, false);
+            }
         };
         let guest = Guest {
             system,
@@ -142,7 +170,7 @@ impl Sandbox {
             gauge: MemoryGauge::new(memory_bytes_max(&limits)),
         };
         let mut store = Store::new(&self.engine, guest);
-        let ended = enter(&mut store, loaded, &input);
+        let ended = enter(&mut store, loaded, &input, step);
         let ended = match counted_out(&mut store) {
             None => ended,
             Some(stop) => ended.and(Err(stop.into())).map_err(|error| error.context(stop)),
@@ -151,14 +179,16 @@ impl Sandbox {
         let Guest { mut system, gauge, .. } = store.into_data();
         let output = system.take_output();
         let (end, detail) = end_of(ended, &output, fuel, limits.fuel);
-        Ran {
+        let ran = Ran {
             end,
             output,
             stderr: system.take_errors(),
             memory_peak_bytes: gauge.bytes_peak(),
             wall: started.elapsed(),
             detail,
-        }
+            steps: Vec::new(),
+        };
+        (ran, system.done)
     }
 }
 
@@ -178,14 +208,19 @@ fn on_own_stack<T: Send>(work: impl FnOnce() -> T + Send) -> std::result::Result
 }
 
 /// Runs the guest until it ends in one way or another.
-fn enter(store: &mut Store<Guest>, loaded: &Loaded, input: &[u8]) -> Result<()> {
+fn enter(
+    store: &mut Store<Guest>,
+    loaded: &Loaded,
+    input: &[u8],
+    number: Option<u32>,
+) -> Result<()> {
     store.limiter(|guest| &mut guest.gauge);
     let instance = loaded.instance.instantiate(&mut *store).map_err(no_room)?;
     store.data_mut().fuel = find_global(store, instance, &loaded.fuel);
     store.data_mut().stack = find_global(store, instance, &loaded.stack);
     set_fuel(store, store.data().fuel_max)?;
     let memory = match &loaded.entry {
-        Entry::Command { memory, .. } => memory.as_ref(),
+        Entry::Command { memory, .. } | Entry::Stepped { memory, .. } => memory.as_ref(),
         Entry::Plain { memory, .. } => Some(memory),
     };
     store.data_mut().memory = memory.and_then(|export| find_memory(store, instance, export));
@@ -199,6 +234,17 @@ fn enter(store: &mut Store<Guest>, loaded: &Loaded, input: &[u8]) -> Result<()> 
             let alloc = function::<u32, u32>(store, instance, alloc)?;
             let run = function::<(u32, u32), u64>(store, instance, run)?;
             enter_plain(store, memory, alloc, run, input)
+        }
+        Entry::Stepped { initialize, init, step, .. } => {
+            if let Some(initialize) = initialize {
+                function::<(), ()>(store, instance, initialize)?.call(&mut *store, ())?;
+            }
+            match number {
+                None | Some(0) => function::<(), ()>(store, instance, init)?.call(store, ()),
+                Some(number) => {
+                    function::<u64, ()>(store, instance, step)?.call(store, number.into())
+                }
+            }
         }
     }
 }
@@ -296,24 +342,24 @@ fn end_of(
 ) -> (Result<Answer, Void>, String) {
     let exit = |code| Outcome::Exit { code, digest: Hash::of(output), bytes: output.len() as u64 };
     let error = match ended {
-        Ok(()) => return (Ok(Answer { outcome: exit(0), fuel }), String::new()),
+        Ok(()) => return (Ok(Answer::new(exit(0), fuel)), String::new()),
         Err(error) => error,
     };
     let void = |void| (Err(void), format!("{error:#}"));
     let out_of_fuel = || {
         let detail = format!("the unit used up its {fuel_max} units of fuel");
-        (Ok(Answer { outcome: Outcome::OutOfFuel, fuel: fuel_max }), detail)
+        (Ok(Answer::new(Outcome::OutOfFuel, fuel_max)), detail)
     };
     if let Some(stop) = error.downcast_ref::<Stop>() {
         return match stop {
-            Stop::Exit(code) => (Ok(Answer { outcome: exit(*code), fuel }), String::new()),
+            Stop::Exit(code) => (Ok(Answer::new(exit(*code), fuel)), String::new()),
             Stop::OutOfFuel => out_of_fuel(),
             Stop::StackOverflow => {
                 let outcome = Outcome::Trap(TrapClass::StackOverflow);
-                (Ok(Answer { outcome, fuel }), format!("{stop}{}", frames_of(&error)))
+                (Ok(Answer::new(outcome, fuel)), format!("{stop}{}", frames_of(&error)))
             }
             Stop::OutputTooLarge => {
-                (Ok(Answer { outcome: Outcome::OutputTooLarge, fuel }), stop.to_string())
+                (Ok(Answer::new(Outcome::OutputTooLarge, fuel)), stop.to_string())
             }
         };
     }
@@ -327,7 +373,7 @@ fn end_of(
         Some(Trap::StackOverflow) => void(Void::Engine),
         Some(trap) => {
             let outcome = Outcome::Trap(class_of(*trap));
-            (Ok(Answer { outcome, fuel }), format!("{trap}{}", frames_of(&error)))
+            (Ok(Answer::new(outcome, fuel)), format!("{trap}{}", frames_of(&error)))
         }
         None if error.is::<OutOfMemory>() => void(Void::HostMemory),
         None => void(Void::Engine),

@@ -7,6 +7,7 @@ use super::{
     cell::Walls,
     loaded::{Recipe, Unfit},
 };
+use coordinator_free_scheduler::Step;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::io::{Read, Write};
 
@@ -39,6 +40,8 @@ pub enum Reply {
     Begun(Walls),
     /// How the next run ended.
     Ended(Ran),
+    /// A step of the next run; from time to time with its state, to go on from.
+    Stepped(Step, Option<Vec<u8>>),
     /// The machine code is none; the runs of the batch are not begun.
     Unloadable(String),
 }
@@ -55,6 +58,9 @@ pub enum WireError {
     /// It says more than it may.
     #[error("it sent a message of {0} bytes")]
     TooLong(usize),
+    /// It tells of more steps than there are.
+    #[error("it sent more steps than a unit may have")]
+    TooManySteps,
     /// It says nothing that is understood.
     #[error("it sent what is no message: {0}")]
     Garbled(#[from] postcard::Error),

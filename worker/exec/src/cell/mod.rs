@@ -11,12 +11,14 @@ use super::{
     sandbox::Sandbox,
     wire::{self, Compiled, Reply, WireError, Work},
 };
+use coordinator_free_scheduler::Step;
 use std::{
     collections::HashMap,
     ffi::OsString,
     io::{BufWriter, Read, Write},
     path::{Path, PathBuf},
     process::ExitCode,
+    time::{Duration, Instant},
 };
 pub use walls::Walls;
 
@@ -32,6 +34,11 @@ const COMPILE_CPU_S_PER_MIB: u64 = 10;
 const COMPILE_BYTES_MAX: u64 = 3 << 30;
 /// Memory of a process that runs guests, beyond what guests may have: code, stack, what they write.
 const OVERHEAD_BYTES: u64 = 1 << 30;
+
+/// How often the state of a stepped unit is sent: so much work may be lost. …
+const STATE_EVERY: Duration = Duration::from_secs(1);
+/// … and how much of it, at most: it is written to the disk each time.
+const STATE_MIB_PER_S: u32 = 1;
 
 /// What a process is for, as the node tells it on the command line.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -123,7 +130,11 @@ fn serve(sandbox: &Sandbox, folder: &Path, walls: Walls) -> Result<(), CellError
         match module(sandbox, folder, &work, &mut loaded) {
             Ok(module) => {
                 for run in work.runs {
-                    let ran = sandbox.run_here(module, run);
+                    let mut telling = Telling::new(&mut out);
+                    let ran = sandbox.run_here(module, run, &mut |step, state| {
+                        telling.tell(step, state);
+                    });
+                    telling.ended?;
                     wire::send(&mut out, &Reply::Ended(ran))?;
                     // At once, for the node is to know what runs next.
                     out.flush().map_err(WireError::from)?;
@@ -133,6 +144,33 @@ fn serve(sandbox: &Sandbox, folder: &Path, walls: Walls) -> Result<(), CellError
                 wire::send(&mut out, &Reply::Unloadable(format!("{error:#}")))?;
                 out.flush().map_err(WireError::from)?;
             }
+        }
+    }
+}
+
+/// What the node is told while a stepped unit runs.
+struct Telling<'a, W> {
+    out: &'a mut W,
+    due: Instant,
+    ended: Result<(), WireError>,
+}
+
+impl<'a, W: Write> Telling<'a, W> {
+    fn new(out: &'a mut W) -> Telling<'a, W> {
+        Telling { out, due: Instant::now() + STATE_EVERY, ended: Ok(()) }
+    }
+
+    fn tell(&mut self, step: Step, state: &[u8]) {
+        let due = Instant::now() >= self.due;
+        let reply = Reply::Stepped(step, due.then(|| state.to_vec()));
+        let mut told = wire::send(self.out, &reply);
+        if due {
+            told = told.and_then(|()| Ok(self.out.flush()?));
+            let carried = Duration::from_secs(1) * (state.len() >> 20) as u32;
+            self.due = Instant::now() + STATE_EVERY.max(carried / STATE_MIB_PER_S);
+        }
+        if self.ended.is_ok() {
+            self.ended = told;
         }
     }
 }

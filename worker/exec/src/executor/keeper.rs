@@ -10,6 +10,7 @@ use super::{
     Shared,
     process::Process,
 };
+use coordinator_free_scheduler::trace::STATE_BYTES_MAX;
 use std::{
     io::{BufReader, Write},
     panic::{AssertUnwindSafe, catch_unwind},
@@ -129,6 +130,8 @@ impl<'a> Keeper<'a> {
     fn send(&mut self, code: &str, recipe: &Recipe) -> Result<(), WireError> {
         let Some(cell) = &mut self.cell else { return Ok(()) };
         let mut flight = self.shared.queue.flight(self.at);
+        // What a process before this one has told since the last checkpoint is told again.
+        flight.jobs.iter_mut().for_each(|job| job.steps.clear());
         let runs = flight.jobs.iter().map(|job| &job.run).collect();
         let bytes = wire::framed(&Batch { code, recipe, runs })?;
         flight.with = Some((cell.process.clone(), Instant::now()));
@@ -150,7 +153,8 @@ impl<'a> Keeper<'a> {
                 return Ok(());
             };
             drop(flight);
-            let most = END_BYTES_MAX.saturating_add(limits.output_bytes as usize);
+            let most = limits.output_bytes.max(STATE_BYTES_MAX) as usize;
+            let most = END_BYTES_MAX.saturating_add(most);
             match wire::receive(&mut cell.stdout, most)? {
                 Reply::Ended(mut ran) => {
                     let mut flight = self.shared.queue.flight(self.at);
@@ -162,7 +166,8 @@ impl<'a> Keeper<'a> {
                     if let Ok(answer) = &mut ran.end {
                         answer.fuel = answer.fuel.min(limits.fuel);
                     }
-                    if let Some(job) = job {
+                    if let Some(mut job) = job {
+                        ran.steps = job.take_steps();
                         self.shared.queue.learn(job.run.module_hash, ran.wall);
                         end(job, ran);
                     }
@@ -170,6 +175,11 @@ impl<'a> Keeper<'a> {
                 Reply::Unloadable(why) => {
                     self.reload(&why);
                     return Ok(());
+                }
+                Reply::Stepped(step, state) => {
+                    if let Some(job) = self.shared.queue.flight(self.at).jobs.front_mut() {
+                        job.step(step, state)?;
+                    }
                 }
                 Reply::Begun(_) => {}
             }

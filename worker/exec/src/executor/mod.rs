@@ -11,7 +11,9 @@ mod modules;
 mod process;
 mod queue;
 
-use super::{Backend, Ran, Run, RunTag, SetupError, cell::Walls, engine, sandbox::Sandbox};
+use super::{
+    Backend, Checkpoint, Ran, Run, RunTag, SetupError, cell::Walls, engine, sandbox::Sandbox,
+};
 use cache::Cache;
 use keeper::Keeper;
 use modules::Modules;
@@ -130,7 +132,20 @@ impl Executor {
 
     /// Queues one unit, first come first served; `done` is called on a thread of the executor.
     pub fn spawn(&self, tag: RunTag, run: Run, done: impl FnOnce(Ran) + Send + 'static) {
-        let job = Job { tag, run, done: Box::new(done), interrupted: None };
+        self.spawn_keeping(tag, run, |_| {}, done);
+    }
+
+    /// The same; `keep` is given the checkpoints of a stepped unit, about one a second, on a thread
+    /// of the executor.
+    pub fn spawn_keeping(
+        &self,
+        tag: RunTag,
+        run: Run,
+        keep: impl FnMut(&Checkpoint) + Send + 'static,
+        done: impl FnOnce(Ran) + Send + 'static,
+    ) {
+        let (done, keep) = (Box::new(done), Box::new(keep));
+        let job = Job { tag, run, done, keep, steps: Vec::new(), interrupted: None };
         if let Some(late) = self.shared.queue.push(job) {
             late.end_interrupted();
         }

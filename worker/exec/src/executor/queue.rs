@@ -2,9 +2,9 @@
 //!
 //! Invariant: a run is in the queue, in one flight, or has been answered; it moves from one to the
 //! other under the queue's lock, so that an interrupt finds it.
-use super::super::{Ran, Run, RunTag};
+use super::super::{Checkpoint, Ran, Run, RunTag, wire::WireError};
 use super::process::Process;
-use coordinator_free_scheduler::Hash;
+use coordinator_free_scheduler::{Hash, Step, trace::STEPS_MAX};
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
@@ -25,6 +25,10 @@ pub struct Job {
     pub tag: RunTag,
     pub run: Run,
     pub done: Box<dyn FnOnce(Ran) + Send>,
+    /// Is given each new checkpoint of a stepped unit.
+    pub keep: Box<dyn FnMut(&Checkpoint) + Send>,
+    /// Steps since the last checkpoint.
+    pub steps: Vec<Step>,
     /// Since when nobody wants it any more.
     pub interrupted: Option<Instant>,
 }
@@ -33,6 +37,32 @@ impl Job {
     /// Answers whoever waits.
     pub fn end(self, ran: Ran) {
         (self.done)(ran);
+    }
+
+    /// Takes in a step. The run goes on from its state, if that came along, should its process die.
+    ///
+    /// # Errors
+    /// There are more than a unit may have.
+    pub fn step(&mut self, step: Step, state: Option<Vec<u8>>) -> Result<(), WireError> {
+        let known = self.run.begin.as_ref().map_or(0, |begin| begin.steps.len());
+        if known + self.steps.len() >= STEPS_MAX as usize {
+            return Err(WireError::TooManySteps);
+        }
+        self.steps.push(step);
+        if let Some(state) = state {
+            let begin = self.run.begin.get_or_insert_default();
+            begin.steps.append(&mut self.steps);
+            begin.state = state;
+            (self.keep)(begin);
+        }
+        Ok(())
+    }
+
+    /// All steps up to now.
+    pub fn take_steps(&mut self) -> Vec<Step> {
+        let mut steps = self.run.begin.take().map(|begin| begin.steps).unwrap_or_default();
+        steps.append(&mut self.steps);
+        steps
     }
 
     /// Answers that it was interrupted.

@@ -4,10 +4,11 @@ mod hostile;
 mod made_up;
 mod nan;
 mod same;
+mod steps;
 #[cfg(target_os = "linux")]
 mod walls;
 
-use super::{Backend, Ran, Run, Sandbox, random_seed};
+use super::{Backend, Ran, Run, Sandbox, Seed};
 use coordinator_free_scheduler::{Hash, InvalidReason, Outcome, RunLimits, TrapClass, Void};
 use std::sync::{Arc, LazyLock};
 
@@ -40,7 +41,7 @@ const COMMAND: &str = r#"
 "#;
 
 fn run_of(module: Vec<u8>) -> Run {
-    Run { random: random_seed(1, 2), ..Run::new(module, LIMITS) }
+    Run { random: Seed { job: 1, unit: 2 }, ..Run::new(module, LIMITS) }
 }
 
 /// A module in text.

@@ -56,7 +56,7 @@ fn randomness_differs_by_seed_and_by_unit_and_by_nothing_else() {
             "(drop (call $random_get (i32.const 100) (i32.const 32)))
             (call $print (i32.const 100) (i32.const 32))",
         );
-        drawn.random = random_seed(seed, unit);
+        drawn.random = Seed { job: seed, unit };
         run(drawn).output
     };
     assert_eq!(draw(1, 2), draw(1, 2));

@@ -19,12 +19,14 @@ pub struct System {
     random: Random,
     /// Time that the guest slept through; nobody waits for it.
     pub slept_ns: u64,
+    /// Whether the guest said that this step is its last.
+    pub done: bool,
     pub tree: Tree,
     pub descriptors: Descriptors,
 }
 
 enum Random {
-    Seed([u8; 32]),
+    Key([u8; 32]),
     Stream(Box<OutputReader>),
 }
 
@@ -57,8 +59,8 @@ impl Fuel {
 }
 
 impl System {
-    /// The world of a guest that has not begun.
-    pub fn new(run: Run) -> Result<System, InputName> {
+    /// The world of a guest that has not begun, or of one step of it.
+    pub fn new(run: Run, step: Option<u32>) -> Result<System, InputName> {
         Ok(System {
             args: run.args,
             env: run.env,
@@ -67,8 +69,9 @@ impl System {
             output: Vec::new(),
             output_bytes_max: run.limits.output_bytes,
             errors: Vec::new(),
-            random: Random::Seed(run.random),
+            random: Random::Key(run.random.key(step)),
             slept_ns: 0,
+            done: false,
             tree: Tree::new(run.files)?,
             descriptors: Descriptors::new(),
         })
@@ -107,8 +110,8 @@ impl System {
 
     /// The next bytes of the guest's random stream: the keyed BLAKE3 output of nothing.
     pub fn fill_random(&mut self, bytes: &mut [u8]) {
-        if let Random::Seed(seed) = &self.random {
-            self.random = Random::Stream(Box::new(blake3::Hasher::new_keyed(seed).finalize_xof()));
+        if let Random::Key(key) = &self.random {
+            self.random = Random::Stream(Box::new(blake3::Hasher::new_keyed(key).finalize_xof()));
         }
         if let Random::Stream(stream) = &mut self.random {
             stream.fill(bytes);

@@ -8,7 +8,7 @@ use super::{
     descriptors::rights,
     memory::{GuestMemory, read_u32, read_u64},
 };
-use crate::Run;
+use crate::{Run, Seed};
 use coordinator_free_scheduler::RunLimits;
 use std::sync::Arc;
 
@@ -53,12 +53,14 @@ impl Guest {
             input: b"standard input".to_vec(),
             args: vec!["one".into(), "two".into()],
             env: vec![("KEY".into(), "value".into())],
-            random: [7; 32],
+            random: Seed { job: 7, unit: 7 },
             files: vec![file("sky.fil", b"spectra"), file("deep/er/x", b"x")],
             limits: RunLimits { fuel: 1 << 40, memory_mib: 1, output_bytes: 100 },
+            begin: None,
+            steps_max: None,
         };
         let fuel = Fuel { max: run.limits.fuel, left: run.limits.fuel };
-        let system = System::new(run).expect("the names are good");
+        let system = System::new(run, None).expect("the names are good");
         Guest { memory: vec![0; MEMORY_BYTES as usize], system, fuel }
     }
 
