@@ -3,6 +3,7 @@
 use crate::harness::{Place, dugnad, text};
 use narrowband_host::{Filterbank, Settings, Split, synthetic};
 use std::{
+    fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -59,10 +60,52 @@ fn rebuilt_modules_give_the_outputs_of_the_committed_ones() {
     let outputs: Vec<Vec<u8>> =
         chunks(&place).iter().map(|chunk| same(&narrowband, chunk)).collect();
     assert!(outputs.iter().any(|output| !output.is_empty()), "there are tones in it");
-    let framed = |output: &Vec<u8>| [&(output.len() as u64).to_le_bytes(), &output[..]].concat();
-    let framed: Vec<u8> = outputs.iter().flat_map(framed).collect();
+    let framed: Vec<u8> = outputs.iter().flat_map(|output| framed_one(output)).collect();
     let hits = same(&pair("narrowband", "merge.wasm"), &framed);
     assert!(hits.starts_with(b"hit,drift_rate_hz_s,snr"), "{}", String::from_utf8_lossy(&hits));
+    let chain = same(&pair("fold", "fold.wasm"), b"seed 5\nsteps 3\nmoves 300");
+    let table = same(&pair("fold", "folds.wasm"), &framed_one(&chain));
+    assert!(table.starts_with(b"seed,energy,radius\n5,"), "{}", String::from_utf8_lossy(&table));
+}
+
+/// An output as a merge reads it.
+fn framed_one(output: &[u8]) -> Vec<u8> {
+    [&(output.len() as u64).to_le_bytes(), output].concat()
+}
+
+/// A unit that is begun in the interpreter, and moves to machine code by the file of its checkpoint,
+/// ends as one that stayed.
+#[test]
+fn a_stepped_unit_moves_by_its_checkpoint() {
+    let place = Place::new();
+    let module = tasks().join("fold/fold.wasm");
+    let input = place.file("input", "seed 8\nsteps 6\nmoves 300");
+    let checkpoint = place.path("chain.checkpoint");
+    let unit = ["exec", text(&module), "--stdin", text(&input)];
+    let report = |more: &[&str]| {
+        let done = dugnad().args(unit).args(more).arg("--json").output().expect("it runs");
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        serde_json::from_slice::<serde_json::Value>(&done.stdout).expect("a report")
+    };
+    let straight = report(&[]);
+    assert_eq!((&straight["outcome"], &straight["steps"]), (&"exit".into(), &6.into()));
+    let keeping = ["--checkpoint", text(&checkpoint)];
+    for (steps, engine) in [(2, "pulley"), (3, "cranelift"), (4, "pulley")] {
+        let taken = if steps == 2 { "2" } else { "1" };
+        let part = report(&[&keeping[..], &["--steps", taken, "--engine", engine]].concat());
+        assert_eq!((&part["outcome"], &part["steps"]), (&"unfinished".into(), &steps.into()));
+    }
+    let moved = report(&keeping);
+    for field in ["outcome", "fuel", "output_blake3", "steps", "trace_blake3", "state_blake3"] {
+        assert_eq!(moved[field], straight[field], "{field}");
+    }
+    let mut bytes = fs::read(&checkpoint).expect("it stays");
+    *bytes.last_mut().expect("bytes") ^= 1;
+    fs::write(&checkpoint, bytes).expect("written");
+    let refused = dugnad().args(unit).args(keeping).output().expect("it runs");
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(said.contains("chain.checkpoint is no checkpoint"), "{said}");
+    assert_eq!(refused.status.code(), Some(1));
 }
 
 /// The interpreter computes a narrowband chunk, floats and vectors and all, to the same bytes and

@@ -1,6 +1,6 @@
 //! What a crash leaves: the job goes on, nobody contradicts himself, and a store tells the truth.
-use crate::harness::{Node, Place, field, module, number, run, text};
-use std::{fs, thread, time::Duration};
+use crate::harness::{Node, Place, dugnad, field, module, number, run, text, wait_for};
+use std::{fs, path::Path, thread, time::Duration};
 
 /// Faults that a node which keeps its word can never show.
 const BROKEN_WORDS: [&str; 3] = ["ForkedLog", "BrokenChain", "FalseOpening"];
@@ -140,4 +140,36 @@ fn truncated_or_foreign_store_is_an_error_that_names_the_file() {
     fs::write(&file, whole).expect("written");
     node.restart();
     assert_eq!(field(&node.wait_ended(&job), "state"), "done");
+}
+
+/// A chain of sixty steps, which takes some seconds, is half done when its node is killed.
+#[test]
+fn a_stepped_unit_goes_on_after_a_crash() {
+    let place = Place::new();
+    let key = place.network_key();
+    let alone = [&PRIVATE[..], &["--network-key", text(&key)]].concat();
+    let mut node = Node::start(&place, "node", &alone);
+    let fold = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../tasks/fold/fold.wasm"));
+    let settings = place.file("chain.in", "seed 4\nsteps 60\nmoves 3000");
+    let rest = "profile = \"quorum=1\"\n[units]\nfiles = \"../chain.in\"";
+    let file = place.job("chain", &fold.expect("a committed module"), rest);
+    let job = node.submit(&file);
+    let checkpoints = node.dir().join("checkpoints");
+    let kept = || fs::read_dir(&checkpoints).ok()?.flatten().next().map(|entry| entry.path());
+    let first = wait_for("a checkpoint", kept);
+    node.kill();
+    let whole = fs::metadata(&first).expect("it survives").len();
+    assert!(whole > 2_000, "a state and its steps: {whole} bytes");
+    node.restart();
+    let status = node.wait_ended(&job);
+    assert_eq!(field(&status, "state"), "done", "{status}");
+    let metrics = node.get("/metrics").body;
+    assert!(metrics.contains("dugnad_units_resumed_total 1"), "{metrics}");
+    assert_eq!(kept(), None, "a decided unit needs none");
+    let out = place.path("results");
+    node.json(&["fetch", &job, "--out", text(&out)]);
+    let module = place.path("chain/module.wasm");
+    let straight = dugnad().args(["exec", text(&module), "--stdin", text(&settings)]).output();
+    let straight = straight.expect("it runs").stdout;
+    assert!(fs::read(out.join("units/00000000.out")).expect("fetched") == straight);
 }

@@ -1,6 +1,7 @@
 //! The executor and the processes behind its second wall, as the node meets them: the real program,
 //! interrupted, paused, killed and lied to.
 mod bombs;
+mod steps;
 
 use coordinator_free_scheduler::{Hash, Outcome, RunLimits, Void};
 use dugnad_exec::{Executor, Program, Ran, Run, RunTag, Setup};

@@ -8,6 +8,7 @@ use prometheus::{
 pub struct Metrics {
     registry: Registry,
     pub units_executed: IntCounter,
+    pub units_resumed: IntCounter,
     pub units_verified: IntCounter,
     pub units_disputed: IntCounter,
     pub units_failed: IntCounter,
@@ -32,6 +33,10 @@ impl Metrics {
         let new = Maker { registry: &registry };
         let metrics = Metrics {
             units_executed: new.counter("dugnad_units_executed_total", "Units run here")?,
+            units_resumed: new.counter(
+                "dugnad_units_resumed_total",
+                "Units among them that went on from a checkpoint",
+            )?,
             units_verified: new.counter("dugnad_units_verified_total", "Units seen verified")?,
             units_disputed: new
                 .counter("dugnad_units_disputed_total", "Answers that a verdict proved wrong")?,

@@ -67,14 +67,14 @@ pub fn run_bytes<E: Display>(task: impl FnOnce(Vec<u8>) -> Result<Vec<u8>, E>) -
     report(run_through(|input| task(input).map_err(RunError::Task)))
 }
 
-fn run_through<E>(
+pub(crate) fn run_through<E>(
     task: impl FnOnce(Vec<u8>) -> Result<Vec<u8>, RunError<E>>,
 ) -> Result<(), RunError<E>> {
     let output = task(stdin_bytes()?)?;
     Ok(write_stdout(&output)?)
 }
 
-fn report<E: Display>(done: Result<(), RunError<E>>) -> Ended {
+pub(crate) fn report<E: Display>(done: Result<(), RunError<E>>) -> Ended {
     match done {
         Ok(()) => Ended::Well,
         Err(error) => {
@@ -93,12 +93,11 @@ pub fn exit(ended: Ended) {
     }
 }
 
-/// Makes an expression of type [`Ended`] the program: `_start` in a module without std, else `main`.
-///
-/// The file needs `#![cfg_attr(target_os = "unknown", no_std, no_main)]`.
+/// What a program without std brings along: an allocator, and a word on standard error at a panic.
+#[doc(hidden)]
 #[macro_export]
-macro_rules! command {
-    ($run:expr) => {
+macro_rules! bare_program {
+    () => {
         #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
         mod dugnad_bare {
             #[global_allocator]
@@ -110,6 +109,16 @@ macro_rules! command {
                 core::arch::wasm32::unreachable()
             }
         }
+    };
+}
+
+/// Makes an expression of type [`Ended`] the program: `_start` in a module without std, else `main`.
+///
+/// The file needs `#![cfg_attr(target_os = "unknown", no_std, no_main)]`.
+#[macro_export]
+macro_rules! command {
+    ($run:expr) => {
+        $crate::bare_program!();
 
         #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
         #[unsafe(no_mangle)]

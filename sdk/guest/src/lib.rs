@@ -1,4 +1,5 @@
-//! What a task program links: standard streams, typed input and output, progress, plain units.
+//! What a task program links: standard streams, typed input and output, progress, plain and stepped
+//! units.
 //!
 //! A unit's outcome may depend on nothing but its input, so this crate offers no clock, no random
 //! numbers and no files. It builds three ways from the same source:
@@ -34,7 +35,9 @@ extern crate std;
 
 mod command;
 mod index;
+pub mod math;
 pub mod plain;
+pub mod stepped;
 
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 #[path = "streams_bare.rs"]

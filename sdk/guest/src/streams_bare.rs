@@ -29,6 +29,8 @@ unsafe extern "C" {
 unsafe extern "C" {
     #[link_name = "progress"]
     safe fn host_progress(done: i64, total: i64);
+    #[link_name = "done"]
+    safe fn host_done();
 }
 
 /// A standard stream failed; the WASI error number.
@@ -103,6 +105,11 @@ pub fn write_stderr(bytes: &[u8]) -> Result<(), StreamError> {
 /// Says how far the unit is: `done` of `total`, in any measure.
 pub fn progress(done: u64, total: u64) {
     host_progress(done as i64, total as i64);
+}
+
+/// Says that this step's output is the unit's.
+pub(crate) fn done() {
+    host_done();
 }
 
 pub(crate) fn exit(code: i32) {

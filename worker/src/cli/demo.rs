@@ -22,7 +22,7 @@ pub struct Arguments {
     #[arg(long, env = "DUGNAD_LIARS", default_value_t = 1, value_name = "N")]
     liars: u32,
     /// Units; for narrowband the chunks that the observation is cut into
-    /// [default: 32 for narrowband, 2000 for nothing].
+    /// [default: 32 for narrowband, 12 for fold, 2000 for nothing].
     #[arg(long, env = "DUGNAD_UNITS", value_name = "N")]
     units: Option<u32>,
     /// A SIGPROC filterbank file (.fil) to search; without it a synthetic one is made.

@@ -1,13 +1,23 @@
 //! `dugnad exec`: one unit, here and now, in the very sandbox of the grid. No node, no network.
 use super::{Failure, node};
-use crate::exec::{Backend, Ran, Run, Sandbox, input_name, random_seed};
-use coordinator_free_scheduler::{Hash, Outcome, RunLimits, TrapClass, UnitIndex, Void};
+use crate::{
+    exec::{Backend, Checkpoint, Ran, Run, Sandbox, Seed, input_name},
+    store::{
+        CHECKPOINT_BYTES_MAX,
+        disk::{Access, read_bounded, write_atomic},
+    },
+};
+use coordinator_free_scheduler::{Hash, Outcome, RunLimits, Trace, TrapClass, UnitIndex, Void};
 use serde::Serialize;
 use std::{
     io::Write,
     path::{Path, PathBuf},
     sync::Arc,
+    time::{Duration, Instant},
 };
+
+/// How often a checkpoint is written.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
 
 /// What `dugnad exec` takes.
 #[derive(clap::Args, Debug)]
@@ -44,6 +54,13 @@ pub struct Arguments {
     /// What runs it: machine code, or a portable interpreter; the answer is the same.
     #[arg(long, value_enum, default_value_t)]
     engine: Engine,
+    /// The file of a stepped unit's checkpoint: it goes on from there, if there is one, and is written
+    /// about once a second. Such a file may be carried to any other machine.
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Option<PathBuf>,
+    /// Leave a stepped unit after so many steps; the checkpoint says where it has come to.
+    #[arg(long, value_name = "N", requires = "checkpoint")]
+    steps: Option<u32>,
     /// Print a report instead of the unit's output.
     #[arg(long)]
     json: bool,
@@ -80,20 +97,73 @@ struct Report {
     wall_s: f64,
     stderr: String,
     detail: String,
+    /// Of a stepped unit: the states that it went through, …
+    steps: Option<u32>,
+    /// … the hash of their list, …
+    trace_blake3: Option<String>,
+    /// … and that of the last.
+    state_blake3: Option<String>,
 }
 
 pub fn main(arguments: Arguments) -> Result<(), Failure> {
     let json = arguments.json;
     let sandbox = Sandbox::new(arguments.engine.into())
         .map_err(|error| Failure::Failed(error.to_string()))?;
-    let ran = sandbox.run(run_of(arguments)?);
-    match json {
-        true => print_report(&ran)?,
-        false => print_streams(&ran)?,
+    let keeping = arguments.checkpoint.clone();
+    let run = run_of(arguments)?;
+    let left_early = |ran: &Ran| run.steps_max.is_some() && ran.end == Err(Void::Interrupted);
+    let ran = match &keeping {
+        None => sandbox.run(run.clone()),
+        Some(file) => run_keeping(&sandbox, run.clone(), file)?,
+    };
+    match (json, left_early(&ran)) {
+        (true, left_early) => print_report(&ran, left_early)?,
+        (false, true) => eprintln!("{}", ran.detail),
+        (false, false) => print_streams(&ran)?,
     }
-    match sentence(&ran) {
+    match sentence(&ran).filter(|_| !left_early(&ran)) {
         None => Ok(()),
         Some(sentence) => Err(Failure::Failed(sentence)),
+    }
+}
+
+/// Runs a unit, and writes down where it has come to.
+fn run_keeping(sandbox: &Sandbox, run: Run, file: &Path) -> Result<Ran, Failure> {
+    let mut at = run.begin.clone().unwrap_or_default();
+    let (mut written, mut kept) = (Instant::now(), Ok(()));
+    let ran = sandbox.run_telling(run, &mut |step, state| {
+        at.steps.push(step);
+        if written.elapsed() >= CHECKPOINT_EVERY && kept.is_ok() {
+            at.state = state.to_vec();
+            kept = keep(file, &at);
+            written = Instant::now();
+        }
+    });
+    kept?;
+    if ran.end == Err(Void::Interrupted) {
+        keep(file, &Checkpoint { steps: ran.steps.clone(), state: ran.output.clone() })?;
+    }
+    Ok(ran)
+}
+
+fn keep(file: &Path, checkpoint: &Checkpoint) -> Result<(), Failure> {
+    let failed = |why: String| Failure::Failed(format!("cannot write {}: {why}", file.display()));
+    let bytes = postcard::to_allocvec(checkpoint).map_err(|error| failed(error.to_string()))?;
+    write_atomic(file, &bytes, Access::Ordinary).map_err(|error| failed(error.to_string()))
+}
+
+/// Where the unit goes on: nowhere, if there is no such file yet.
+fn read_checkpoint(file: &Path) -> Result<Option<Checkpoint>, Failure> {
+    let failed =
+        |why: String| Failure::Failed(format!("{} is no checkpoint: {why}", file.display()));
+    let bytes =
+        read_bounded(file, CHECKPOINT_BYTES_MAX).map_err(|error| failed(error.to_string()))?;
+    let Some(bytes) = bytes else { return Ok(None) };
+    let read: Checkpoint =
+        postcard::from_bytes(&bytes).map_err(|error| failed(error.to_string()))?;
+    match read.is_whole() {
+        true => Ok(Some(read)),
+        false => Err(failed("its state is not the one that its last step names".into())),
     }
 }
 
@@ -111,6 +181,7 @@ fn run_of(arguments: Arguments) -> Result<Run, Failure> {
         input_name(&name).map_err(|error| Failure::Usage(error.to_string()))?;
         Ok((name, Arc::from(node::read_file(Path::new(&file))?)))
     });
+    let begin = arguments.checkpoint.as_deref().map(read_checkpoint).transpose()?.flatten();
     let mut env = arguments.env;
     env.sort();
     Ok(Run {
@@ -119,13 +190,15 @@ fn run_of(arguments: Arguments) -> Result<Run, Failure> {
         input,
         args: arguments.args,
         env,
-        random: random_seed(arguments.seed, arguments.unit),
+        random: Seed { job: arguments.seed, unit: arguments.unit },
         files: files.collect::<Result<_, Failure>>()?,
         limits: RunLimits {
             fuel: arguments.fuel,
             memory_mib: arguments.memory_mib,
             output_bytes: arguments.output_bytes,
         },
+        begin,
+        steps_max: arguments.steps,
     })
 }
 
@@ -135,8 +208,13 @@ fn print_streams(ran: &Ran) -> Result<(), Failure> {
     printed.map_err(|error| Failure::Failed(format!("cannot print what the unit wrote: {error}")))
 }
 
-fn print_report(ran: &Ran) -> Result<(), Failure> {
-    let line = serde_json::to_string(&Report::of(ran)).map_err(|error| error.to_string());
+fn print_report(ran: &Ran, left_early: bool) -> Result<(), Failure> {
+    let mut report = Report::of(ran);
+    if left_early {
+        (report.outcome, report.void) = ("unfinished", None);
+        report.fuel = ran.steps.last().map(|step| step.fuel);
+    }
+    let line = serde_json::to_string(&report).map_err(|error| error.to_string());
     let printed = line
         .and_then(|line| writeln!(std::io::stdout(), "{line}").map_err(|error| error.to_string()));
     printed.map_err(|error| Failure::Failed(format!("cannot print the report: {error}")))
@@ -170,6 +248,8 @@ impl Report {
             )
             | None => None,
         };
+        let answered = ran.end.as_ref().is_ok_and(|answer| answer.trace.is_some());
+        let stepped = answered || !ran.steps.is_empty();
         Report {
             outcome: outcome.map_or("void", outcome_name),
             exit_code: exit.as_ref().map(|(code, _)| *code),
@@ -182,6 +262,9 @@ impl Report {
             wall_s: ran.wall.as_secs_f64(),
             stderr: String::from_utf8_lossy(&ran.stderr).into_owned(),
             detail: ran.detail.clone(),
+            steps: stepped.then_some(ran.steps.len() as u32),
+            trace_blake3: stepped.then(|| Trace::of(&ran.steps).root.to_string()),
+            state_blake3: ran.steps.last().map(|step| step.state.to_string()),
         }
     }
 }

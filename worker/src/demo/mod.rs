@@ -3,6 +3,7 @@
 //!
 //! It talks to its nodes as any user's program does, over their API. Whatever it leaves lies in its
 //! output directory; its nodes end when it does, however it does, since their standard input closes.
+mod fold;
 mod grid;
 mod place;
 mod report;
@@ -74,7 +75,7 @@ async fn show(plan: &Plan, place: &Place, grid: &mut LocalGrid) -> Result<(), Fa
     let (status, wall) = watch(grid, &screen, &submitted, since).await?;
     let results = place.results();
     grid.submitter()?.fetch(submitted.job, &results).await?;
-    screen.step("checking against a native reference that shares no code with the guest");
+    screen.step(task.reference());
     let checked = task.conclude(plan, place, status.verified == status.units)?;
     let report = report(plan, grid, &status, wall, &checked).await?;
     report.write(&place.report())?;

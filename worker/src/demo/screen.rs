@@ -177,7 +177,7 @@ fn summary(
         ("executions".into(), format!("{} on {} nodes", report.executions, report.nodes)),
         ("redundancy".into(), format!("{:.2} executions per verified unit", report.redundancy)),
         ("wall time".into(), format!("{:.2} s", wall.as_secs_f64())),
-        ("rate".into(), format!("{} verified units/s", report.verified_per_s.round())),
+        ("rate".into(), rate(report.verified_per_s)),
         ("lied".into(), if liars.is_empty() { "nobody".into() } else { liars.join(", ") }),
         ("honest".into(), format!("{}; {} banned", honest.join(", "), report.honest_banned)),
     ];
@@ -191,4 +191,10 @@ fn summary(
         text += &format!("│ {name:<label$} │ {value:<width$} │\n");
     }
     text + &format!("└{}┘", rule.replace('┬', "┴"))
+}
+
+/// Digits that matter: hundredths of what is slow, none of what is fast.
+fn rate(per_s: f64) -> String {
+    let digits = if per_s < 10.0 { 2 } else { 0 };
+    format!("{per_s:.digits$} verified units/s")
 }

@@ -1,5 +1,5 @@
 //! What a demo computes, and how its outputs are checked by code that has no part in the grid.
-use super::{Plan, place::Place, screen::Screen};
+use super::{Plan, fold, place::Place, screen::Screen};
 use crate::{cli::Failure, exec::run_once};
 use coordinator_free_scheduler::{Answer, Outcome, Rng, RunLimits};
 use dugnad_client::{Input, JobSpec, UNITS_DIR, UnitSource, merge_stdin, unit_file};
@@ -30,6 +30,8 @@ const FALSE_HITS_MAX: usize = 2;
 pub enum TaskName {
     /// Search an observation for narrow, drifting signals.
     Narrowband,
+    /// Fold a model protein from many seeds, in steps.
+    Fold,
     /// Compute nothing, to measure the grid itself.
     Nothing,
 }
@@ -38,6 +40,7 @@ impl TaskName {
     pub fn name(self) -> &'static str {
         match self {
             TaskName::Narrowband => "narrowband",
+            TaskName::Fold => "fold",
             TaskName::Nothing => "nothing",
         }
     }
@@ -46,6 +49,7 @@ impl TaskName {
 /// A task with its input.
 pub enum Task {
     Nothing { units: u32 },
+    Fold { units: u32 },
     Narrowband(Observation),
 }
 
@@ -67,7 +71,7 @@ pub struct Checked {
     pub lines: Vec<(String, String)>,
 }
 
-fn failed(what: &Path) -> impl Fn(&dyn std::fmt::Display) -> Failure {
+pub fn failed(what: &Path) -> impl Fn(&dyn std::fmt::Display) -> Failure {
     let what = what.display().to_string();
     move |error| Failure::Failed(format!("{what}: {error}"))
 }
@@ -78,8 +82,12 @@ impl Task {
     /// # Errors
     /// The observation cannot be made or read.
     pub async fn prepare(plan: &Plan, place: &Place, screen: &Screen) -> Result<Task, Failure> {
-        if plan.task == TaskName::Nothing {
-            return Ok(Task::Nothing { units: plan.units.unwrap_or(NOTHING_UNITS) });
+        match plan.task {
+            TaskName::Nothing => {
+                return Ok(Task::Nothing { units: plan.units.unwrap_or(NOTHING_UNITS) });
+            }
+            TaskName::Fold => return Ok(Task::Fold { units: plan.units.unwrap_or(fold::UNITS) }),
+            TaskName::Narrowband => {}
         }
         let (path, tones) = match &plan.input {
             Some(path) => (path.clone(), Vec::new()),
@@ -109,7 +117,7 @@ impl Task {
     /// How many units it has.
     pub fn units(&self) -> u32 {
         match self {
-            Task::Nothing { units } => *units,
+            Task::Nothing { units } | Task::Fold { units } => *units,
             Task::Narrowband(observation) => observation.units,
         }
     }
@@ -118,16 +126,31 @@ impl Task {
     pub fn spec(&self, plan: &Plan) -> JobSpec {
         let (module, units) = match self {
             Task::Nothing { units } => (NOTHING, UnitSource::Count(*units)),
+            Task::Fold { units } => (fold::FOLD, UnitSource::Count(*units)),
             Task::Narrowband(observation) => (NARROWBAND, observation.chunks()),
         };
         let module = Input::Bytes(module.to_vec());
         let mut spec = JobSpec::new(plan.task.name(), module, units);
         spec.profile = plan.profile;
         spec.seed = plan.seed;
-        if let Task::Narrowband(_) = self {
-            spec.merge = Some(Input::Bytes(NARROWBAND_MERGE.to_vec()));
-        }
+        let merge = match self {
+            Task::Nothing { .. } => None,
+            Task::Fold { .. } => Some(fold::FOLD_MERGE),
+            Task::Narrowband(_) => Some(NARROWBAND_MERGE),
+        };
+        spec.merge = merge.map(|module| Input::Bytes(module.to_vec()));
         spec
+    }
+
+    /// What its outputs are compared with, in words.
+    pub fn reference(&self) -> &'static str {
+        match self {
+            Task::Nothing { .. } => "checking all outputs",
+            Task::Fold { .. } => "folding some of the chains again, natively",
+            Task::Narrowband(_) => {
+                "checking against a native reference that shares no code with the guest"
+            }
+        }
     }
 
     /// Checks the fetched outputs; if all are there, merges them and draws the picture.
@@ -138,12 +161,13 @@ impl Task {
         let sample = sample(self.units(), plan.seed);
         let mut checked = match self {
             Task::Nothing { units } => check_nothing(&place.results(), *units)?,
+            Task::Fold { units } => fold::check(&place.results(), *units, &sample)?,
             Task::Narrowband(observation) => observation.check(&place.results(), &sample)?,
         };
-        if let Task::Narrowband(observation) = self
-            && all
-        {
-            observation.merge(place, &mut checked)?;
+        match self {
+            Task::Fold { units } if all => fold::conclude(place, *units, &mut checked)?,
+            Task::Narrowband(observation) if all => observation.merge(place, &mut checked)?,
+            Task::Nothing { .. } | Task::Fold { .. } | Task::Narrowband(_) => {}
         }
         Ok(checked)
     }
@@ -160,7 +184,36 @@ fn sample(units: u32, seed: u64) -> Vec<u32> {
     drawn.into_iter().collect()
 }
 
-fn output_of(results: &Path, unit: u32) -> Result<Option<Vec<u8>>, Failure> {
+/// All outputs, as a merge reads them.
+pub fn framed(place: &Place, units: u32) -> Result<Vec<u8>, Failure> {
+    let mut framed = Vec::new();
+    let read = merge_stdin(place.results(), units.into()).read_to_end(&mut framed);
+    read.map_err(|error| failed(&place.results())(&error))?;
+    Ok(framed)
+}
+
+/// What a merge, run in the sandbox, makes of them; nothing if it fails, which is a problem.
+pub fn merged(
+    module: &[u8],
+    framed: &[u8],
+    checked: &mut Checked,
+) -> Result<Option<Vec<u8>>, Failure> {
+    let ran = run_once(module, framed.to_vec(), RunLimits::default())
+        .map_err(|error| Failure::Failed(format!("the sandbox: {error}")))?;
+    if let Ok(Answer { outcome: Outcome::Exit { code: 0, .. }, .. }) = ran.end {
+        return Ok(Some(ran.output));
+    }
+    checked.problem.get_or_insert(format!("merging failed: {:?} {}", ran.end, ran.detail));
+    Ok(None)
+}
+
+/// Writes a file beside the results.
+pub fn write(place: &Place, name: &str, bytes: &[u8]) -> Result<(), Failure> {
+    let path = place.file(name);
+    fs::write(&path, bytes).map_err(|error| failed(&path)(&error))
+}
+
+pub fn output_of(results: &Path, unit: u32) -> Result<Option<Vec<u8>>, Failure> {
     let path = results.join(UNITS_DIR).join(unit_file(unit));
     match fs::read(&path) {
         Ok(bytes) => Ok(Some(bytes)),
@@ -224,20 +277,9 @@ impl Observation {
 
     /// Merges the outputs in the sandbox, and writes what people look at.
     fn merge(&self, place: &Place, checked: &mut Checked) -> Result<(), Failure> {
-        let mut framed = Vec::new();
-        let read = merge_stdin(place.results(), self.units.into()).read_to_end(&mut framed);
-        read.map_err(|error| failed(&place.results())(&error))?;
-        let ran = run_once(NARROWBAND_MERGE, framed.clone(), RunLimits::default())
-            .map_err(|error| Failure::Failed(format!("the sandbox: {error}")))?;
-        let Ok(Answer { outcome: Outcome::Exit { code: 0, .. }, .. }) = ran.end else {
-            checked.problem.get_or_insert(format!("merging failed: {:?} {}", ran.end, ran.detail));
-            return Ok(());
-        };
-        let write = |name: &str, bytes: &[u8]| {
-            let path = place.file(name);
-            fs::write(&path, bytes).map_err(|error| failed(&path)(&error))
-        };
-        write("hits.csv", &ran.output)?;
+        let framed = framed(place, self.units)?;
+        let Some(table) = merged(NARROWBAND_MERGE, &framed, checked)? else { return Ok(()) };
+        write(place, "hits.csv", &table)?;
         let hits: Hits = narrowband_host::merge(&framed)
             .map_err(|error| Failure::Failed(format!("the outputs: {error}")))?;
         let mut fil = Filterbank::open(&self.path).map_err(|error| failed(&self.path)(&error))?;

@@ -4,7 +4,7 @@
 //! Invariant: a job of this node's is shown as ended only when every verified output is in the
 //! store. What could not be had is tried again for as long as the node runs; what nobody has had for
 //! a while is run again here, since with `quorum = 1` one peer alone may hold it, and be gone.
-use super::{Event, assets::Assets, status::Standing};
+use super::{assets::Assets, event::Event, status::Standing};
 use coordinator_free_scheduler::{
     Hash, Job, JobId, JobState, Node, Outcome, PeerKey, UnitIndex, Verdict,
 };

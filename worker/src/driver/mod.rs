@@ -5,8 +5,10 @@
 //! which report back as [`Event`]s.
 mod assets;
 mod backend;
+mod checkpoints;
 mod collect;
 mod door;
+mod event;
 mod figures;
 mod hints;
 mod neighbours;
@@ -26,23 +28,25 @@ use crate::{
     telemetry::Metrics,
 };
 use assets::Assets;
+use checkpoints::Checkpoints;
 use collect::Collector;
 use coordinator_free_scheduler::{
-    Answer, CommandError, Config, Input, JobId, LotIndex, Millis, Node, Nonce, Notice, Output,
-    Pace, PeerKey, Record, Signature, SignedManifest, UnitIndex, Verdict, Void, wire,
+    Config, Input, JobId, JobState, Millis, Node, Notice, Output, Pace, PeerKey, Record, UnitIndex,
+    wire,
 };
+use event::{Command, Event, Finished};
 use futures::future::OptionFuture;
 use neighbours::Neighbours;
 use runs::Runs;
 use scribe::Scribe;
 use shelf::Shelf;
-use status::{Standing, Watchers};
+use status::Watchers;
 use std::{
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::mpsc;
 
 /// How often figures and watchers are brought up to date.
 const REFRESH: Duration = Duration::from_millis(100);
@@ -100,49 +104,6 @@ pub enum DriverError {
     Fatal(StoreError),
 }
 
-/// What comes back from tasks and threads.
-enum Event {
-    /// Units ended, and their outputs are in the store.
-    Ran(Vec<Finished>),
-    /// The journal is written up to here.
-    Persisted { ticket: u64, signatures: Vec<Signature> },
-    /// What the units of a lot may cost, by the job's table.
-    Hints { job: JobId, lot: LotIndex, costs: Vec<u32> },
-    /// Outputs of own jobs were looked for.
-    Collected(collect::Collected),
-    /// The outputs of an ended job, hashed in unit order.
-    Digest(JobId, coordinator_free_scheduler::Hash),
-    /// Nothing can be written any more.
-    Fatal(StoreError),
-}
-
-/// A unit that ended.
-struct Finished {
-    job: JobId,
-    unit: UnitIndex,
-    /// Whether the mind asked for it.
-    asked: bool,
-    took_us: u64,
-    end: Result<(Answer, Nonce), Void>,
-    output: Vec<u8>,
-}
-
-/// What the API asks; each carries where the answer goes.
-enum Command {
-    Submit(SignedManifest, oneshot::Sender<Result<JobId, CommandError>>),
-    Cancel(JobId, oneshot::Sender<Result<(), CommandError>>),
-    Jobs(oneshot::Sender<Vec<Standing>>),
-    Job(JobId, oneshot::Sender<Option<Standing>>),
-    Watch(JobId, oneshot::Sender<Option<watch::Receiver<Standing>>>),
-    Verdicts {
-        job: JobId,
-        from: UnitIndex,
-        most: u32,
-        answer: oneshot::Sender<Option<Vec<Verdict>>>,
-    },
-    Records(oneshot::Sender<Vec<(PeerKey, coordinator_free_scheduler::PeerRecord)>>),
-}
-
 /// How the executor starts this program anew, as one that runs guests.
 fn this_program() -> Result<Program, DriverError> {
     let path = std::env::current_exe().map_err(DriverError::Program)?;
@@ -164,6 +125,7 @@ pub struct Driver {
     runs: Runs,
     scribe: Scribe,
     shelf: Arc<Shelf>,
+    checkpoints: Arc<Checkpoints>,
     collector: Collector,
     watchers: Watchers,
     neighbours: Neighbours,
@@ -199,10 +161,21 @@ impl Driver {
         let (command_sender, commands) = mpsc::channel(COMMANDS_MAX);
         let neighbours = Neighbours::default();
         let assets = Assets::new(store.clone(), net.clone(), neighbours.clone(), me);
-        let scribe = Scribe::start(store.clone(), keys.clone(), event_sender.clone())
-            .map_err(DriverError::Thread)?;
-        let runs =
-            Runs::new(&assets, executor.clone(), scribe.clone(), keys.clone(), shelf.clone(), lies);
+        let running =
+            |job| node.job(job).is_some_and(|job| job.status().state == JobState::Running);
+        let checkpoints = Arc::new(Checkpoints::open(store.clone(), running)?);
+        let scribe =
+            Scribe::start(store.clone(), keys.clone(), checkpoints.clone(), event_sender.clone())
+                .map_err(DriverError::Thread)?;
+        let runs = Runs::new(
+            &assets,
+            executor.clone(),
+            scribe.clone(),
+            keys.clone(),
+            shelf.clone(),
+            checkpoints.clone(),
+            lies,
+        );
         let collector = Collector::new(assets.clone(), event_sender.clone(), me);
         // In this order: what the mind wants done before it resumes is what it wanted long ago.
         node.resume(Millis(0));
@@ -230,6 +203,7 @@ impl Driver {
             runs,
             scribe,
             shelf,
+            checkpoints,
             collector,
             watchers: Watchers::default(),
             neighbours,
@@ -346,7 +320,8 @@ impl Driver {
         let now = self.now();
         match event {
             Event::Ran(finished) => {
-                for Finished { job, unit, asked, took_us, end, .. } in finished {
+                for Finished { job, unit, asked, resumed, took_us, end, .. } in finished {
+                    self.metrics.units_resumed.inc_by(resumed.into());
                     let counted =
                         end.as_ref().map(|(answer, _)| (answer.outcome.clone(), answer.fuel));
                     self.metrics.count_run(&counted.map_err(|void| *void));
@@ -442,6 +417,7 @@ impl Driver {
                 if !again {
                     self.metrics.count_verdict(&verdict);
                 }
+                self.checkpoints.forget(|known| *known == (job, unit));
                 if self.node.job(job).is_some_and(|known| known.manifest.owner == self.me) {
                     self.collector.on_verdict(job, unit, &verdict, again);
                 }
@@ -455,6 +431,7 @@ impl Driver {
             }
             Notice::Ended(job) => {
                 tracing::info!("job {job:?} ended");
+                self.checkpoints.forget(|(of, _)| *of == job);
                 self.collector.on_ended(job);
             }
             Notice::Opened { digests, .. } => self.shelf.unseal(&digests),

@@ -1,18 +1,19 @@
 //! Running units: their bytes are gathered, the sandbox runs them, the scribe keeps the output.
 use super::{
-    Finished,
     assets::{AssetError, Assets},
+    checkpoints::Checkpoints,
+    event::Finished,
     scribe::Scribe,
     shelf::Shelf,
     tag_of,
 };
 use crate::{
-    exec::{Executor, Ran, Run, random_seed},
+    exec::{Checkpoint, Executor, Ran, Run, Seed},
     keys::Identity,
     store::StoreError,
 };
 use coordinator_free_scheduler::{
-    Answer, Hash, JobId, Manifest, Nonce, Outcome, UnitEntry, UnitIndex, Units, Void,
+    Answer, Hash, JobId, Manifest, Nonce, Outcome, UnitEntry, UnitIndex, Units, Void, trace,
 };
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -37,9 +38,18 @@ struct Shared {
     scribe: Scribe,
     keys: Arc<Identity>,
     shelf: Arc<Shelf>,
+    checkpoints: Arc<Checkpoints>,
     lies: Option<Lies>,
     // One module is enough: jobs run one after another, and the executor keeps compiled ones.
     module: Mutex<Option<(Hash, Arc<[u8]>)>>,
+}
+
+/// A run that is under way.
+struct Which {
+    job: JobId,
+    unit: UnitIndex,
+    asked: bool,
+    resumed: bool,
 }
 
 impl Runs {
@@ -49,10 +59,12 @@ impl Runs {
         scribe: Scribe,
         keys: Arc<Identity>,
         shelf: Arc<Shelf>,
+        checkpoints: Arc<Checkpoints>,
         lies: Option<Lies>,
     ) -> Runs {
         let (assets, module) = (assets.clone(), Mutex::new(None));
-        Runs { shared: Arc::new(Shared { assets, executor, scribe, keys, shelf, lies, module }) }
+        let shared = Shared { assets, executor, scribe, keys, shelf, checkpoints, lies, module };
+        Runs { shared: Arc::new(shared) }
     }
 
     /// Starts units; each ends in the scribe's hands.
@@ -68,12 +80,14 @@ impl Runs {
     fn begin(&self, job: JobId, manifest: &Manifest, units: Vec<UnitIndex>, asked: bool) {
         let (shared, manifest) = (self.shared.clone(), manifest.clone());
         tokio::spawn(async move {
-            match shared.prepare(&manifest, &units).await {
+            match shared.prepare(job, &manifest, &units).await {
                 Ok(prepared) => {
                     for (unit, run) in units.into_iter().zip(prepared) {
-                        let done = shared.clone();
-                        let report = move |ran| done.finish(job, unit, asked, ran);
-                        shared.executor.spawn(tag_of(job, unit), run, report);
+                        let (done, scribe) = (shared.clone(), shared.scribe.clone());
+                        let which = Which { job, unit, asked, resumed: run.begin.is_some() };
+                        let report = move |ran| done.finish(which, ran);
+                        let keep = move |at: &Checkpoint| scribe.checkpoint(job, unit, at.clone());
+                        shared.executor.spawn_keeping(tag_of(job, unit), run, keep, report);
                     }
                 }
                 Err(error) => {
@@ -86,8 +100,9 @@ impl Runs {
                         }
                     };
                     for unit in units {
-                        let (output, end) = (Vec::new(), Err(void));
-                        let finished = Finished { job, unit, asked, took_us: 0, end, output };
+                        let (blobs, end) = (Vec::new(), Err(void));
+                        let (resumed, took_us) = (false, 0);
+                        let finished = Finished { job, unit, asked, resumed, took_us, end, blobs };
                         shared.scribe.finished(finished);
                     }
                 }
@@ -99,6 +114,7 @@ impl Runs {
 impl Shared {
     async fn prepare(
         &self,
+        job: JobId,
         manifest: &Manifest,
         units: &[UnitIndex],
     ) -> Result<Vec<Run>, AssetError> {
@@ -106,15 +122,19 @@ impl Shared {
         let entries = self.assets.entries(manifest, units).await?;
         let inputs = self.inputs(manifest, units, &entries).await?;
         let work = &manifest.work;
-        let prepared = units.iter().zip(entries).zip(inputs).map(|((unit, entry), input)| Run {
+        let begins = self.checkpoints.begins(job, units).await;
+        let units = units.iter().zip(entries).zip(inputs).zip(begins);
+        let prepared = units.map(|(((unit, entry), input), begin)| Run {
             module: module.clone(),
             module_hash: work.module,
             input,
             args: work.args.iter().cloned().chain(entry.args).collect(),
             env: work.env.clone(),
-            random: random_seed(work.seed, *unit),
+            random: Seed { job: work.seed, unit: *unit },
             files: Vec::new(),
             limits: work.limits,
+            begin,
+            steps_max: None,
         });
         Ok(prepared.collect())
     }
@@ -154,18 +174,26 @@ impl Shared {
         Ok(bytes)
     }
 
-    fn finish(&self, job: JobId, unit: UnitIndex, asked: bool, mut ran: Ran) {
+    fn finish(&self, which: Which, mut ran: Ran) {
+        let Which { job, unit, asked, resumed } = which;
         if asked && self.lies.is_some_and(|lies| lies.about(job, unit)) {
             lie(&mut ran);
         }
-        if let Ok(Answer { outcome: Outcome::Exit { digest, .. }, .. }) = &ran.end
-            && asked
-        {
-            self.shelf.seal(std::iter::once(*digest));
+        let mut blobs = Vec::new();
+        if let Ok(answer) = &ran.end {
+            if asked {
+                self.shelf.seal(answer.blobs());
+            }
+            if let Outcome::Exit { .. } = answer.outcome {
+                blobs.push(ran.output);
+            }
+            if answer.trace.is_some() {
+                blobs.push(trace::encode(&ran.steps));
+            }
         }
         let took_us = ran.wall.as_micros() as u64;
         let end = ran.end.map(|answer| (answer, nonce(&self.keys, job, unit)));
-        self.scribe.finished(Finished { job, unit, asked, took_us, end, output: ran.output });
+        self.scribe.finished(Finished { job, unit, asked, resumed, took_us, end, blobs });
     }
 }
 

@@ -2,13 +2,17 @@
 //!
 //! Whatever gathers while the disk works is written as one group. A commit that is on disk has its
 //! output on disk; a batch is signed here, on its way into the journal, and nowhere else.
-use super::{Event, Finished};
+use super::{
+    checkpoints::Checkpoints,
+    event::{Event, Finished},
+};
 use crate::{
+    exec::Checkpoint,
     keys::Identity,
     store::{Group, Store, StoreError},
 };
 use coordinator_free_scheduler::{
-    BATCH_CONTEXT, JobId, Outcome, Record, Signature, SignedBatch, wire,
+    BATCH_CONTEXT, JobId, Record, Signature, SignedBatch, UnitIndex, wire,
 };
 use std::{
     io,
@@ -24,6 +28,7 @@ pub struct Scribe {
 
 enum Order {
     Output(Finished),
+    Checkpoint { job: JobId, unit: UnitIndex, checkpoint: Checkpoint },
     Persist { ticket: u64, records: Vec<Record> },
 }
 
@@ -35,10 +40,11 @@ impl Scribe {
     pub fn start(
         store: Store,
         keys: Arc<Identity>,
+        checkpoints: Arc<Checkpoints>,
         events: UnboundedSender<Event>,
     ) -> io::Result<Scribe> {
         let (orders, waiting) = mpsc::channel();
-        let desk = Desk { store, keys, events };
+        let desk = Desk { store, keys, checkpoints, events };
         std::thread::Builder::new().name("scribe".into()).spawn(move || desk.run(&waiting))?;
         Ok(Scribe { orders })
     }
@@ -46,6 +52,11 @@ impl Scribe {
     /// Writes records, then reports them persisted.
     pub fn persist(&self, ticket: u64, records: Vec<Record>) {
         drop(self.orders.send(Order::Persist { ticket, records }));
+    }
+
+    /// Keeps where a stepped unit has come to.
+    pub fn checkpoint(&self, job: JobId, unit: UnitIndex, checkpoint: Checkpoint) {
+        drop(self.orders.send(Order::Checkpoint { job, unit, checkpoint }));
     }
 
     /// Keeps the output of a unit, then reports it run.
@@ -57,6 +68,7 @@ impl Scribe {
 struct Desk {
     store: Store,
     keys: Arc<Identity>,
+    checkpoints: Arc<Checkpoints>,
     events: UnboundedSender<Event>,
 }
 
@@ -68,6 +80,9 @@ impl Desk {
             for order in std::iter::once(first).chain(waiting.try_iter()) {
                 match order {
                     Order::Output(output) => finished.push(output),
+                    Order::Checkpoint { job, unit, checkpoint } => {
+                        self.checkpoints.keep(job, unit, &checkpoint);
+                    }
                     Order::Persist { ticket, records } => persists.push((ticket, records)),
                 }
             }
@@ -84,10 +99,9 @@ impl Desk {
         persists: Vec<(u64, Vec<Record>)>,
     ) -> Result<(), StoreError> {
         if !finished.is_empty() {
-            let exits = finished.iter().filter(|finished| finished.exited());
-            let outputs: Vec<&[u8]> = exits.map(|finished| finished.output.as_slice()).collect();
-            self.store.put_blobs(&outputs)?;
-            finished.iter_mut().for_each(|finished| finished.output = Vec::new());
+            let blobs: Vec<Vec<u8>> =
+                finished.iter_mut().flat_map(|finished| finished.blobs.drain(..)).collect();
+            self.store.put_blobs(&blobs)?;
             drop(self.events.send(Event::Ran(finished)));
         }
         for (ticket, records) in persists {
@@ -121,11 +135,5 @@ fn group_of(record: &Record) -> JobId {
         Record::Batch(signed) => signed.open().map(|batch| batch.job).unwrap_or_default(),
         Record::Answers { job, .. } => *job,
         Record::Own(_) => JobId::default(),
-    }
-}
-
-impl Finished {
-    fn exited(&self) -> bool {
-        matches!(&self.end, Ok((answer, _)) if matches!(answer.outcome, Outcome::Exit { .. }))
     }
 }

@@ -168,7 +168,7 @@ fn remove_dir_if_there(folder: &Path) -> io::Result<()> {
 }
 
 /// What is in a folder; nothing for what is no folder.
-fn entries(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
+pub(super) fn entries(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
     if !folder.is_dir() {
         return Ok(Vec::new());
     }

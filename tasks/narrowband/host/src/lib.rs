@@ -8,7 +8,6 @@
 //! It runs no guest and knows no grid: who does hands over the outputs' bytes.
 #![forbid(unsafe_code)]
 
-mod canvas;
 pub mod dat;
 pub mod filterbank;
 mod header;
@@ -18,7 +17,6 @@ pub mod split;
 pub mod synthetic;
 pub mod waterfall;
 
-pub use canvas::Canvas;
 pub use filterbank::{FilError, Filterbank};
 pub use narrowband::{
     chunk::{Observation, Settings},

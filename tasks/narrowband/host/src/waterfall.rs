@@ -2,7 +2,8 @@
 //!
 //! Time runs downwards. A hit's left view shows its surroundings with its path between two lines;
 //! the right one shows the same with the drift taken out, where a transmitter stands upright.
-use crate::{FilError, Filterbank, canvas::Canvas, canvas::intensity};
+use crate::{FilError, Filterbank};
+use canvas::{Canvas, intensity};
 use embedded_graphics::{
     mono_font::iso_8859_1::{FONT_6X10, FONT_7X13, FONT_10X20},
     pixelcolor::Rgb888,

@@ -4,7 +4,9 @@ use std::path::Path;
 #[test]
 fn every_committed_module_has_the_name_that_stands_beside_it() {
     let tasks = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    for module in ["nothing/nothing", "narrowband/narrowband", "narrowband/merge"] {
+    let modules =
+        ["nothing/nothing", "narrowband/narrowband", "narrowband/merge", "fold/fold", "fold/folds"];
+    for module in modules {
         let module = tasks.join(module);
         let bytes = std::fs::read(module.with_extension("wasm")).unwrap();
         let name = std::fs::read_to_string(module.with_extension("b3")).unwrap();

@@ -1,5 +1,6 @@
 //! Facts about the store, on real directories: what survives, what is refused, what is found out.
 mod blobs;
+mod checkpoints;
 mod damage;
 mod journal;
 mod killed;

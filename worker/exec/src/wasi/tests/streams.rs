@@ -92,7 +92,9 @@ fn random_bytes_are_one_seeded_stream() {
     other.ok(|call| call.random_get(DATA + 30, 70));
     assert_eq!(guest.bytes(DATA, 100), other.bytes(DATA, 100));
     let mut expected = [0; 100];
-    blake3::Hasher::new_keyed(&crate::Seed { job: 7, unit: 7 }.key(None)).finalize_xof().fill(&mut expected);
+    blake3::Hasher::new_keyed(&crate::Seed { job: 7, unit: 7 }.key(None))
+        .finalize_xof()
+        .fill(&mut expected);
     assert_eq!(guest.bytes(DATA, 100), expected);
 }
 

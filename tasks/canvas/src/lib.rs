@@ -1,4 +1,6 @@
-//! A picture in memory: what `embedded-graphics` draws on, and the colours of intensity.
+//! Pictures of what tasks have found: what `embedded-graphics` draws on, and the colours of intensity.
+#![forbid(unsafe_code)]
+
 use embedded_graphics::{
     mono_font::{MonoFont, MonoTextStyle},
     pixelcolor::Rgb888,
@@ -52,6 +54,23 @@ impl Canvas {
             let place = (at.y as usize * self.size.width as usize + at.x as usize) * 3;
             self.pixels[place..place + 3].copy_from_slice(&[colour.r(), colour.g(), colour.b()]);
         }
+    }
+
+    /// A picture of the same, so many times smaller, each pixel the mean of those that it stands for.
+    pub fn shrunk(&self, by: u32) -> Canvas {
+        let size = Size::new(self.size.width / by, self.size.height / by);
+        let mut small = Canvas::new(size, Rgb888::BLACK);
+        let (wide, by) = (self.size.width as usize, by as usize);
+        for (at, pixel) in small.pixels.chunks_exact_mut(3).enumerate() {
+            let (x, y) = (at % size.width as usize * by, at / size.width as usize * by);
+            for (channel, value) in pixel.iter_mut().enumerate() {
+                let place = |dx: usize, dy: usize| ((y + dy) * wide + x + dx) * 3 + channel;
+                let all = (0..by).flat_map(|dy| (0..by).map(move |dx| (dx, dy)));
+                let sum: usize = all.map(|(dx, dy)| usize::from(self.pixels[place(dx, dy)])).sum();
+                *value = (sum / (by * by)) as u8;
+            }
+        }
+        small
     }
 
     /// Writes text with its upper left corner at a point.

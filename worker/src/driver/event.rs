@@ -1,0 +1,54 @@
+//! What the driver is told: what comes back from tasks and threads, and what the API asks.
+use super::{collect, status::Standing};
+use crate::store::StoreError;
+use coordinator_free_scheduler::{
+    Answer, CommandError, Hash, JobId, LotIndex, Nonce, PeerKey, PeerRecord, Signature,
+    SignedManifest, UnitIndex, Verdict, Void,
+};
+use tokio::sync::{oneshot, watch};
+
+/// What comes back from tasks and threads.
+pub enum Event {
+    /// Units ended, and their outputs are in the store.
+    Ran(Vec<Finished>),
+    /// The journal is written up to here.
+    Persisted { ticket: u64, signatures: Vec<Signature> },
+    /// What the units of a lot may cost, by the job's table.
+    Hints { job: JobId, lot: LotIndex, costs: Vec<u32> },
+    /// Outputs of own jobs were looked for.
+    Collected(collect::Collected),
+    /// The outputs of an ended job, hashed in unit order.
+    Digest(JobId, Hash),
+    /// Nothing can be written any more.
+    Fatal(StoreError),
+}
+
+/// A unit that ended.
+pub struct Finished {
+    pub job: JobId,
+    pub unit: UnitIndex,
+    /// Whether the mind asked for it.
+    pub asked: bool,
+    /// Whether it went on from a checkpoint.
+    pub resumed: bool,
+    pub took_us: u64,
+    pub end: Result<(Answer, Nonce), Void>,
+    /// What its answer names: the output, and the trace of a stepped unit.
+    pub blobs: Vec<Vec<u8>>,
+}
+
+/// What the API asks; each carries where the answer goes.
+pub enum Command {
+    Submit(SignedManifest, oneshot::Sender<Result<JobId, CommandError>>),
+    Cancel(JobId, oneshot::Sender<Result<(), CommandError>>),
+    Jobs(oneshot::Sender<Vec<Standing>>),
+    Job(JobId, oneshot::Sender<Option<Standing>>),
+    Watch(JobId, oneshot::Sender<Option<watch::Receiver<Standing>>>),
+    Verdicts {
+        job: JobId,
+        from: UnitIndex,
+        most: u32,
+        answer: oneshot::Sender<Option<Vec<Verdict>>>,
+    },
+    Records(oneshot::Sender<Vec<(PeerKey, PeerRecord)>>),
+}
