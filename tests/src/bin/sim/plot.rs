@@ -1,13 +1,13 @@
 //! How a run went, as a picture: the share of units decided over time, and where it would have
 //! ended had somebody known everything.
 use super::Progress;
+use canvas::Canvas;
 use embedded_graphics::{
     mono_font::ascii::FONT_9X15,
     pixelcolor::{Rgb888, RgbColor, WebColors},
     prelude::{Point, Size},
     primitives::Rectangle,
 };
-use narrowband_host::Canvas;
 use std::path::Path;
 use tests::Report;
 
