@@ -156,7 +156,7 @@ impl Node {
 fn opened_digests(statement: &Statement) -> Vec<Hash> {
     match statement {
         Statement::Openings(openings) => {
-            openings.iter().flat_map(|opening| opening.answer.blobs()).collect()
+            openings.iter().filter_map(|opening| opening.answer.output()).collect()
         }
         Statement::Claim(_)
         | Statement::Commits(_)

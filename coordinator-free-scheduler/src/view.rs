@@ -42,6 +42,6 @@ impl Node {
     /// Digests of outputs that nobody else may know yet.
     pub fn sealed(&self) -> Vec<Hash> {
         let lots = self.jobs.values().flat_map(|job| job.lots.values());
-        lots.flat_map(Lot::sealed).flat_map(Answer::blobs).chain(self.journal.sealed()).collect()
+        lots.flat_map(Lot::sealed).filter_map(Answer::output).chain(self.journal.sealed()).collect()
     }
 }

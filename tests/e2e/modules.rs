@@ -99,12 +99,16 @@ fn a_stepped_unit_moves_by_its_checkpoint() {
     for field in ["outcome", "fuel", "output_blake3", "steps", "trace_blake3", "state_blake3"] {
         assert_eq!(moved[field], straight[field], "{field}");
     }
+    let other = place.file("other", "seed 9\nsteps 6\nmoves 300");
+    let unit_9 = ["exec", text(&module), "--stdin", text(&other)];
+    let refused = dugnad().args(unit_9).args(keeping).status().expect("it runs");
+    assert_eq!(refused.code(), Some(1), "that is another unit's");
     let mut bytes = fs::read(&checkpoint).expect("it stays");
     *bytes.last_mut().expect("bytes") ^= 1;
     fs::write(&checkpoint, bytes).expect("written");
     let refused = dugnad().args(unit).args(keeping).output().expect("it runs");
     let said = String::from_utf8_lossy(&refused.stderr);
-    assert!(said.contains("chain.checkpoint is no checkpoint"), "{said}");
+    assert!(said.contains("chain.checkpoint is no checkpoint of this unit"), "{said}");
     assert_eq!(refused.status.code(), Some(1));
 }
 

@@ -3,9 +3,10 @@
 mod bombs;
 mod steps;
 
-use coordinator_free_scheduler::{Hash, Outcome, RunLimits, Void};
+use coordinator_free_scheduler::{Hash, Outcome, PeerKey, RunLimits, Void};
 use dugnad_exec::{Executor, Program, Ran, Run, RunTag, Setup};
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -314,4 +315,26 @@ fn no_guest_outlives_a_node_that_is_killed() {
     node.kill().expect("it lives");
     node.wait().expect("it ends");
     until("its process is gone", || processes_of(&data.join("compiled")).is_empty());
+}
+
+#[test]
+fn owners_never_share_a_process() {
+    let place = Place::new();
+    let executor = place.executor(1, 1);
+    let pids = || place.processes().iter().map(|process| process.pid).collect::<BTreeSet<u32>>();
+    let run_for = |owner: u8| {
+        let ran = executor.run(Run { owner: PeerKey([owner; 32]), ..spin(3, 10) });
+        assert_eq!(code(&ran), Ok(3), "{}", ran.detail);
+        pids()
+    };
+    let first = run_for(1);
+    assert_eq!(first.len(), 1);
+    assert_eq!(run_for(1), first, "the same one again");
+    let both = run_for(2);
+    assert!(both.len() == 2 && both.is_superset(&first), "{both:?} after {first:?}");
+    assert_eq!(run_for(1), both, "the first one has waited");
+    run_for(3);
+    let last = run_for(4);
+    assert!(last.len() == 3 && last.is_superset(&first), "{last:?} after {both:?}");
+    assert!(!last.is_superset(&both), "who waited longest is gone: {last:?}");
 }

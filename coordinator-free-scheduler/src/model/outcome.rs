@@ -106,17 +106,15 @@ impl Answer {
         Answer { outcome, fuel, trace: None }
     }
 
-    /// The blobs that its author can show: the output of a unit that ended by itself, and the trace of
-    /// a stepped one.
-    pub fn blobs(&self) -> impl Iterator<Item = Hash> {
-        let output = match &self.outcome {
+    /// The blob of its output, if the unit ended by itself.
+    pub fn output(&self) -> Option<Hash> {
+        match &self.outcome {
             Outcome::Exit { digest, .. } => Some(*digest),
             Outcome::Trap(_)
             | Outcome::OutOfFuel
             | Outcome::OutputTooLarge
             | Outcome::Invalid(_) => None,
-        };
-        output.into_iter().chain(self.trace.map(|trace| trace.root))
+        }
     }
 }
 

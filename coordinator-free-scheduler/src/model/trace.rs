@@ -5,15 +5,15 @@
 //! differ agree up to some step, and that one alone has to be run again; and an author who is not
 //! contradicted can be looked after by some of its steps, which [`Trace::sample`] draws.
 //!
-//! The steps, 40 bytes each, are a blob. An answer names its hash, which is the root of a tree over
+//! The steps, 40 bytes each, make a list. An answer names its hash, which is the root of a tree over
 //! parts of 1 KiB (BLAKE3 is a Merkle tree, O'Connor, Aumasson, Neves and Wilcox-O'Hearn 2020), so that
-//! any part of a long trace can be fetched and checked by itself.
+//! any part of a long list can be shown and checked by itself. Nobody keeps it: it can be had again.
 use crate::{Hash, rng::Rng};
 use alloc::{collections::BTreeSet, vec::Vec};
 use core::ops::Range;
 use serde::{Deserialize, Serialize};
 
-/// Bytes of a step in a trace's blob.
+/// Bytes of a step in a trace's list.
 pub const STEP_BYTES: usize = 40;
 /// Most steps of a unit.
 pub const STEPS_MAX: u32 = 1 << 20;
@@ -36,17 +36,17 @@ pub struct Step {
 pub struct Trace {
     /// States that the unit went through; the first is what `init` made of its input.
     pub steps: u32,
-    /// The hash of the [blob](encode) that lists them.
+    /// The hash of the [list](encode) of them.
     pub root: Hash,
 }
 
-/// The blob that lists steps.
+/// A list of steps, as it is hashed.
 pub fn encode(steps: &[Step]) -> Vec<u8> {
     let bytes = |step: &Step| step.state.0.into_iter().chain(step.fuel.to_le_bytes());
     steps.iter().flat_map(bytes).collect()
 }
 
-/// The steps that a blob lists; none if it is no trace.
+/// The steps of a list; none if it is no trace.
 pub fn decode(bytes: &[u8]) -> Option<Vec<Step>> {
     if bytes.len() > STEPS_MAX as usize * STEP_BYTES || !bytes.len().is_multiple_of(STEP_BYTES) {
         return None;

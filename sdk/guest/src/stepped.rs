@@ -11,7 +11,7 @@
 //! }
 //!
 //! fn step(state: u64, number: u64) -> Result<Next<u64, u64>, Never> {
-//!     Ok(if number < 100 { Next::State(state * 3 + number) } else { Next::Done(state) })
+//!     Ok(if number < 100 { Next::State(state.wrapping_mul(3) + number) } else { Next::Done(state) })
 //! }
 //!
 //! dugnad_guest::stepped!(init, step);

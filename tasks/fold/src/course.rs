@@ -4,8 +4,8 @@ use crate::{
     motion::{Draws, Motion, radius, relax, start},
     settings::Settings,
 };
-use alloc::{string::String, vec::Vec};
-use dugnad_guest::stepped::{Never, Next};
+use alloc::{format, string::String, vec::Vec};
+use dugnad_guest::stepped::Next;
 use serde::{Deserialize, Serialize};
 
 /// Samples that are written down in each step.
@@ -62,8 +62,8 @@ pub fn init(input: Vec<u8>) -> Result<State, String> {
 /// The step `number`, from 1.
 ///
 /// # Errors
-/// None; the type is what the guest's side of stepped units wants.
-pub fn step(state: State, number: u64) -> Result<Next<State, Folded>, Never> {
+/// The chain is torn: the moves are too long for the heat.
+pub fn step(state: State, number: u64) -> Result<Next<State, Folded>, String> {
     let State { settings, places, speeds, draws, mut samples } = state;
     let mut motion = Motion::new(beads(&places), beads(&speeds), draws);
     let number = number as u32;
@@ -81,6 +81,10 @@ pub fn step(state: State, number: u64) -> Result<Next<State, Folded>, Never> {
                 radius: radius(&motion.places),
             });
         }
+    }
+    if !motion.potential().is_finite() {
+        let Settings { hot, pace, .. } = settings;
+        return Err(format!("the chain is torn; hot {hot} is too much for a pace of {pace}"));
     }
     if number < settings.steps {
         let (places, speeds) = (motion.places.to_vec(), motion.speeds.to_vec());

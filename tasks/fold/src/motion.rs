@@ -150,11 +150,11 @@ fn sum(one: &Vectors, other: &Vectors) -> f64 {
 }
 
 /// The root of the mean square distance from the centre: how compact a chain is.
-pub fn radius(places: &Vectors) -> f64 {
+pub fn radius(places: &[Vector]) -> f64 {
     let sum = places.iter().fold([0.0; 3], |sum, place| plus(sum, *place));
-    let centre: Vector = times(sum, 1.0 / BEADS as f64);
+    let centre: Vector = times(sum, 1.0 / places.len() as f64);
     let square = |place: &Vector| dot(minus(*place, centre), minus(*place, centre));
-    sqrt(places.iter().map(square).sum::<f64>() / BEADS as f64)
+    sqrt(places.iter().map(square).sum::<f64>() / places.len() as f64)
 }
 
 #[cfg(test)]

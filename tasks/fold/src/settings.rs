@@ -6,7 +6,7 @@ use alloc::{
 use serde::{Deserialize, Serialize};
 
 /// Most steps.
-pub const STEPS_MAX: u32 = 10_000;
+pub const STEPS_MAX: u32 = 2_000;
 /// Most moves of a step.
 pub const MOVES_MAX: u32 = 1_000_000;
 

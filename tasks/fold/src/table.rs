@@ -1,5 +1,5 @@
 //! All units' results in one table, lowest energy first.
-use crate::course::Folded;
+use crate::{course::Folded, motion::radius};
 use alloc::{
     format,
     string::{String, ToString},
@@ -28,7 +28,7 @@ pub fn csv(mut all: Vec<Folded>) -> String {
     all.sort_by(|one, other| one.energy.total_cmp(&other.energy));
     let mut table = "seed,energy,radius\n".to_string();
     for folded in all {
-        let radius = folded.samples.last().map_or(0.0, |sample| sample.radius);
+        let radius = radius(&folded.places);
         table += &format!("{},{:.4},{radius:.4}\n", folded.settings.seed, folded.energy);
     }
     table

@@ -23,7 +23,9 @@ mod tests;
 mod wasi;
 mod wire;
 
-use coordinator_free_scheduler::{Answer, Hash, Outcome, RunLimits, Step, UnitIndex, Void};
+use coordinator_free_scheduler::{
+    Answer, Hash, Outcome, PeerKey, RunLimits, Step, UnitIndex, Void,
+};
 use loaded::Unfit;
 use serde::{Deserialize, Serialize};
 use std::{sync::Arc, time::Duration};
@@ -45,6 +47,9 @@ pub struct Run {
     /// The BLAKE3 of `module`.
     #[serde(skip)]
     pub module_hash: Hash,
+    /// Whose work it is. What one owner's guest does to its process meets no other owner's guests.
+    #[serde(skip)]
+    pub owner: PeerKey,
     /// Standard input, or the input of a plain unit.
     pub input: Vec<u8>,
     /// Arguments after the program's name.
@@ -71,6 +76,7 @@ impl Run {
         Run {
             module_hash: Hash::of(&module),
             module,
+            owner: PeerKey::default(),
             input: Vec::new(),
             args: Vec::new(),
             env: Vec::new(),

@@ -139,7 +139,12 @@ impl Loaded {
                 run: export("run")?,
             },
             Kind::Stepped => Entry::Stepped {
-                initialize: module.get_export_index("_initialize"),
+                initialize: module.get_export_index("_initialize").filter(|_| {
+                    // Whatever else has that name is none.
+                    let function =
+                        module.get_export("_initialize").and_then(|ty| ty.func().cloned());
+                    function.is_some_and(|ty| ty.params().len() + ty.results().len() == 0)
+                }),
                 init: export("init")?,
                 step: export("step")?,
                 memory: module.get_export_index("memory"),

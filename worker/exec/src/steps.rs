@@ -10,7 +10,7 @@
 use super::{Ran, Run, STDERR_BYTES_MAX, loaded::Loaded, sandbox::Sandbox};
 use coordinator_free_scheduler::{
     Answer, Hash, Outcome, RunLimits, Step, Trace, Void,
-    trace::{FUEL_PER_STEP, STATE_BYTES_MAX, STEPS_MAX},
+    trace::{FUEL_PER_STEP, STATE_BYTES_MAX, STEP_BYTES, STEPS_MAX},
 };
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -24,13 +24,70 @@ pub struct Checkpoint {
     pub state: Vec<u8>,
 }
 
+/// How often a state is kept: so much work may be lost …
+const KEEP_EVERY: Duration = Duration::from_secs(1);
+/// … and how many bytes a second, at most: it is written to a disk each time.
+const KEEP_BYTES_PER_S: u64 = 1 << 20;
+
 impl Checkpoint {
+    /// The fuel that was used up to here.
+    pub fn fuel(&self) -> u64 {
+        self.steps.last().map_or(0, |last| last.fuel)
+    }
+
+    /// How long to wait, once it is kept, before another one is.
+    pub fn rest(&self) -> Duration {
+        rest(self.bytes())
+    }
+
+    /// About how many bytes it takes.
+    pub fn bytes(&self) -> usize {
+        self.state.len() + self.steps.len() * STEP_BYTES
+    }
+
+    /// The bytes in which it is kept, under a name that says what is computed.
+    ///
+    /// # Errors
+    /// It is too large to be written.
+    pub fn sealed(&self, name: &[u8]) -> Result<Vec<u8>, postcard::Error> {
+        let mut bytes = postcard::to_extend(self, vec![0; SEAL_BYTES])?;
+        let seal = seal(name, &bytes[SEAL_BYTES..]);
+        bytes[..SEAL_BYTES].copy_from_slice(&seal.0);
+        Ok(bytes)
+    }
+
+    /// Reads what was kept under a name.
+    ///
+    /// # Errors
+    /// In a sentence: it is damaged, or was kept under another name.
+    pub fn unsealed(bytes: &[u8], name: &[u8]) -> Result<Checkpoint, &'static str> {
+        let (known, bytes) = bytes.split_at_checked(SEAL_BYTES).ok_or("it breaks off")?;
+        if known != seal(name, bytes).0 {
+            return Err("it is damaged, or belongs to another unit");
+        }
+        let read: Checkpoint = postcard::from_bytes(bytes).map_err(|_| "it is not understood")?;
+        read.is_whole().then_some(read).ok_or("its state is not that of its last step")
+    }
+
     /// Whether this can be one: the state is the last step's, fuel only rises, limits are kept.
     pub fn is_whole(&self) -> bool {
         let rises = self.steps.is_sorted_by(|one, next| one.fuel < next.fuel);
         let last = self.steps.last().is_some_and(|last| last.state == Hash::of(&self.state));
         rises && last && self.steps.len() <= STEPS_MAX as usize
     }
+}
+
+/// Bytes of the hash by which damage is found.
+const SEAL_BYTES: usize = 32;
+
+fn seal(name: &[u8], bytes: &[u8]) -> Hash {
+    let length = (name.len() as u64).to_le_bytes();
+    Hash::derive("dugnad 1 checkpoint", &[&length, name, bytes])
+}
+
+/// How long to wait after so many bytes were kept.
+pub(crate) fn rest(bytes: usize) -> Duration {
+    KEEP_EVERY.max(Duration::from_millis(bytes as u64 * 1_000 / KEEP_BYTES_PER_S))
 }
 
 /// What the steps of a run have come to.
@@ -52,11 +109,8 @@ impl Sandbox {
         tell: &mut dyn FnMut(Step, &[u8]),
     ) -> Ran {
         let mut course = Course { state: std::mem::take(&mut run.input), ..Course::default() };
-        if let Some(begin) = run.begin.take() {
-            if !begin.is_whole() {
-                let why = "the checkpoint from which the unit should go on is not whole";
-                return Ran::without_guest(Err(Void::Unavailable), why.into());
-            }
+        // What is no checkpoint is no reason not to run the unit.
+        if let Some(begin) = run.begin.take().filter(Checkpoint::is_whole) {
             (course.steps, course.state) = (begin.steps, begin.state);
         }
         let last = run.steps_max.map(|most| course.steps.len() + most as usize);
@@ -99,13 +153,11 @@ impl Sandbox {
             Err(void) => return Some(course.end(Err(void), ran.output, ran.detail)),
         };
         let fuel = before + fuel;
-        let too_large = |most: u64| {
-            let detail = format!("step {number} wrote {} bytes of {most}", ran.output.len());
-            (ran.output.len() as u64 > most).then_some(detail)
-        };
         let goes_on = outcome.is_success() && !done;
         let most = if goes_on { STATE_BYTES_MAX } else { limits.output_bytes };
-        if let Some(detail) = too_large(most) {
+        let bytes = ran.output.len() as u64;
+        if matches!(outcome, Outcome::Exit { .. }) && bytes > most {
+            let detail = format!("step {number} wrote {bytes} bytes; {most} are allowed");
             let answer = Answer::new(Outcome::OutputTooLarge, fuel);
             return Some(course.end(Ok(answer), Vec::new(), detail));
         }

@@ -58,9 +58,9 @@ pub enum WireError {
     /// It says more than it may.
     #[error("it sent a message of {0} bytes")]
     TooLong(usize),
-    /// It tells of more steps than there are.
-    #[error("it sent more steps than a unit may have")]
-    TooManySteps,
+    /// It tells of a step that can be none.
+    #[error("it sent a step that cannot be one of the unit it runs")]
+    NoStep,
     /// It says nothing that is understood.
     #[error("it sent what is no message: {0}")]
     Garbled(#[from] postcard::Error),

@@ -7,22 +7,21 @@ use crate::{
         disk::{Access, read_bounded, write_atomic},
     },
 };
-use coordinator_free_scheduler::{Hash, Outcome, RunLimits, Trace, TrapClass, UnitIndex, Void};
+use coordinator_free_scheduler::{
+    Hash, Outcome, PeerKey, RunLimits, Trace, TrapClass, UnitIndex, Void,
+};
 use serde::Serialize;
 use std::{
     io::Write,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Instant,
 };
-
-/// How often a checkpoint is written.
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
 
 /// What `dugnad exec` takes.
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
-    /// The module: a WASI command, or a plain unit.
+    /// The module: a WASI command, a stepped unit, or a plain one.
     module: PathBuf,
     /// Standard input; empty where it is not given.
     #[arg(long, value_name = "FILE")]
@@ -55,11 +54,12 @@ pub struct Arguments {
     #[arg(long, value_enum, default_value_t)]
     engine: Engine,
     /// The file of a stepped unit's checkpoint: it goes on from there, if there is one, and is written
-    /// about once a second. Such a file may be carried to any other machine.
+    /// about once a second. It may be carried to any other machine, with what else is given here.
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
     /// Leave a stepped unit after so many steps; the checkpoint says where it has come to.
-    #[arg(long, value_name = "N", requires = "checkpoint")]
+    #[arg(long, value_name = "N", requires = "checkpoint",
+        value_parser = clap::value_parser!(u32).range(1..))]
     steps: Option<u32>,
     /// Print a report instead of the unit's output.
     #[arg(long)]
@@ -110,7 +110,10 @@ pub fn main(arguments: Arguments) -> Result<(), Failure> {
     let sandbox = Sandbox::new(arguments.engine.into())
         .map_err(|error| Failure::Failed(error.to_string()))?;
     let keeping = arguments.checkpoint.clone();
-    let run = run_of(arguments)?;
+    let mut run = run_of(arguments)?;
+    if let Some(file) = &keeping {
+        run.begin = read_checkpoint(file, &run)?;
+    }
     let left_early = |ran: &Ran| run.steps_max.is_some() && ran.end == Err(Void::Interrupted);
     let ran = match &keeping {
         None => sandbox.run(run.clone()),
@@ -129,41 +132,61 @@ pub fn main(arguments: Arguments) -> Result<(), Failure> {
 
 /// Runs a unit, and writes down where it has come to.
 fn run_keeping(sandbox: &Sandbox, run: Run, file: &Path) -> Result<Ran, Failure> {
+    let name = name_of(&run);
     let mut at = run.begin.clone().unwrap_or_default();
-    let (mut written, mut kept) = (Instant::now(), Ok(()));
+    let (mut due, mut kept) = (Instant::now(), Ok(()));
     let ran = sandbox.run_telling(run, &mut |step, state| {
         at.steps.push(step);
-        if written.elapsed() >= CHECKPOINT_EVERY && kept.is_ok() {
+        // The first is kept at once: what cannot be written is better known before long work.
+        if Instant::now() >= due {
             at.state = state.to_vec();
-            kept = keep(file, &at);
-            written = Instant::now();
+            kept = keep(file, &at, &name);
+            due = Instant::now() + at.rest();
         }
     });
-    kept?;
     if ran.end == Err(Void::Interrupted) {
-        keep(file, &Checkpoint { steps: ran.steps.clone(), state: ran.output.clone() })?;
+        at.state = ran.output.clone();
+        kept = keep(file, &at, &name);
+    } else if ran.end.as_ref().is_ok_and(|answer| answer.trace.is_none()) {
+        eprintln!("dugnad: the module has no steps, so there is no checkpoint");
     }
-    Ok(ran)
+    match (kept, ran.end.is_ok()) {
+        (Ok(()), _) => Ok(ran),
+        // The unit has ended all the same.
+        (Err(why), true) => {
+            eprintln!("dugnad: {why}");
+            Ok(ran)
+        }
+        (Err(why), false) => Err(Failure::Failed(why)),
+    }
 }
 
-fn keep(file: &Path, checkpoint: &Checkpoint) -> Result<(), Failure> {
-    let failed = |why: String| Failure::Failed(format!("cannot write {}: {why}", file.display()));
-    let bytes = postcard::to_allocvec(checkpoint).map_err(|error| failed(error.to_string()))?;
+fn keep(file: &Path, checkpoint: &Checkpoint, name: &[u8]) -> Result<(), String> {
+    let failed = |why: String| format!("cannot write {}: {why}", file.display());
+    let bytes = checkpoint.sealed(name).map_err(|error| failed(error.to_string()))?;
     write_atomic(file, &bytes, Access::Ordinary).map_err(|error| failed(error.to_string()))
 }
 
+/// What a checkpoint belongs to: the module, and all that it is given.
+fn name_of(run: &Run) -> Vec<u8> {
+    let files: Vec<(&str, Hash)> =
+        run.files.iter().map(|(name, file)| (name.as_str(), Hash::of(file))).collect();
+    let given = (run.module_hash, &run.input, &run.args, &run.env, run.random, files);
+    postcard::to_allocvec(&given).unwrap_or_default()
+}
+
 /// Where the unit goes on: nowhere, if there is no such file yet.
-fn read_checkpoint(file: &Path) -> Result<Option<Checkpoint>, Failure> {
-    let failed =
-        |why: String| Failure::Failed(format!("{} is no checkpoint: {why}", file.display()));
-    let bytes =
-        read_bounded(file, CHECKPOINT_BYTES_MAX).map_err(|error| failed(error.to_string()))?;
-    let Some(bytes) = bytes else { return Ok(None) };
-    let read: Checkpoint =
-        postcard::from_bytes(&bytes).map_err(|error| failed(error.to_string()))?;
-    match read.is_whole() {
-        true => Ok(Some(read)),
-        false => Err(failed("its state is not the one that its last step names".into())),
+fn read_checkpoint(file: &Path, run: &Run) -> Result<Option<Checkpoint>, Failure> {
+    let failed = |why: String| {
+        let why = format!("{} is no checkpoint of this unit: {why}", file.display());
+        Failure::Failed(format!("{why}; name another file, or give what was given before"))
+    };
+    let bytes = read_bounded(file, CHECKPOINT_BYTES_MAX);
+    match bytes.map_err(|error| failed(error.to_string()))? {
+        None => Ok(None),
+        Some(bytes) => Checkpoint::unsealed(&bytes, &name_of(run))
+            .map(Some)
+            .map_err(|why| failed(why.to_owned())),
     }
 }
 
@@ -181,11 +204,11 @@ fn run_of(arguments: Arguments) -> Result<Run, Failure> {
         input_name(&name).map_err(|error| Failure::Usage(error.to_string()))?;
         Ok((name, Arc::from(node::read_file(Path::new(&file))?)))
     });
-    let begin = arguments.checkpoint.as_deref().map(read_checkpoint).transpose()?.flatten();
     let mut env = arguments.env;
     env.sort();
     Ok(Run {
         module_hash: Hash::of(&module),
+        owner: PeerKey::default(),
         module: module.into(),
         input,
         args: arguments.args,
@@ -197,7 +220,7 @@ fn run_of(arguments: Arguments) -> Result<Run, Failure> {
             memory_mib: arguments.memory_mib,
             output_bytes: arguments.output_bytes,
         },
-        begin,
+        begin: None,
         steps_max: arguments.steps,
     })
 }

@@ -15,15 +15,16 @@ pub const UNITS: u32 = 12;
 
 /// Folds some seeds again, without a sandbox, and compares all bytes.
 pub fn check(results: &Path, units: u32, sample: &[u32]) -> Result<Checked, Failure> {
-    let mut checked = Checked::default();
+    let (mut checked, mut count) = (Checked::default(), 0);
     for unit in sample {
         let Some(output) = output_of(results, *unit)? else { continue };
+        count += 1;
         if fold_host::natively(format!("{unit}\n").as_bytes()) != Ok(output) {
             checked.wrong += 1;
             checked.problem.get_or_insert(format!("the output of unit {unit} is wrong"));
         }
     }
-    let (count, wrong) = (sample.len(), checked.wrong);
+    let wrong = checked.wrong;
     let text = format!("{count} of {units} outputs by native code, {wrong} wrong");
     checked.lines.push(("checked".into(), text));
     Ok(checked)

@@ -5,9 +5,7 @@
 //! store. What could not be had is tried again for as long as the node runs; what nobody has had for
 //! a while is run again here, since with `quorum = 1` one peer alone may hold it, and be gone.
 use super::{assets::Assets, event::Event, status::Standing};
-use coordinator_free_scheduler::{
-    Hash, Job, JobId, JobState, Node, Outcome, PeerKey, UnitIndex, Verdict,
-};
+use coordinator_free_scheduler::{Hash, Job, JobId, JobState, Node, PeerKey, UnitIndex, Verdict};
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant},
@@ -218,13 +216,7 @@ impl Collector {
 /// The output that a verdict vouches for.
 fn output_of(verdict: &Verdict) -> Option<(Hash, &[PeerKey])> {
     match verdict {
-        Verdict::Verified { answer, vouchers } => match &answer.outcome {
-            Outcome::Exit { digest, .. } => Some((*digest, vouchers)),
-            Outcome::Trap(_)
-            | Outcome::OutOfFuel
-            | Outcome::OutputTooLarge
-            | Outcome::Invalid(_) => None,
-        },
+        Verdict::Verified { answer, vouchers } => Some((answer.output()?, vouchers)),
         Verdict::Open | Verdict::Failed(_) => None,
     }
 }

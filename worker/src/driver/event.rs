@@ -33,8 +33,8 @@ pub struct Finished {
     pub resumed: bool,
     pub took_us: u64,
     pub end: Result<(Answer, Nonce), Void>,
-    /// What its answer names: the output, and the trace of a stepped unit.
-    pub blobs: Vec<Vec<u8>>,
+    /// What its answer names, if anything.
+    pub output: Option<Vec<u8>>,
 }
 
 /// What the API asks; each carries where the answer goes.

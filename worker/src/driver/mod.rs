@@ -31,8 +31,8 @@ use assets::Assets;
 use checkpoints::Checkpoints;
 use collect::Collector;
 use coordinator_free_scheduler::{
-    Config, Input, JobId, JobState, Millis, Node, Notice, Output, Pace, PeerKey, Record, UnitIndex,
-    wire,
+    Config, Input, Job, JobId, JobState, Millis, Node, Notice, Output, Pace, PeerKey, Record,
+    UnitIndex, Verdict, wire,
 };
 use event::{Command, Event, Finished};
 use futures::future::OptionFuture;
@@ -163,10 +163,10 @@ impl Driver {
         let assets = Assets::new(store.clone(), net.clone(), neighbours.clone(), me);
         let running =
             |job| node.job(job).is_some_and(|job| job.status().state == JobState::Running);
-        let checkpoints = Arc::new(Checkpoints::open(store.clone(), running)?);
-        let scribe =
-            Scribe::start(store.clone(), keys.clone(), checkpoints.clone(), event_sender.clone())
-                .map_err(DriverError::Thread)?;
+        let checkpoints = Checkpoints::open(store.clone(), running).map_err(DriverError::Thread)?;
+        let checkpoints = Arc::new(checkpoints);
+        let scribe = Scribe::start(store.clone(), keys.clone(), event_sender.clone())
+            .map_err(DriverError::Thread)?;
         let runs = Runs::new(
             &assets,
             executor.clone(),
@@ -328,6 +328,11 @@ impl Driver {
                     if asked {
                         self.node.handle(now, Input::Ran { job, unit, took_us, end });
                     }
+                    // A run that ended after its unit was decided may have kept something since.
+                    let open = |known: &Job| known.verdict(unit) == Verdict::Open;
+                    if self.checkpoints.have(job, unit) && !self.node.job(job).is_some_and(open) {
+                        self.checkpoints.forget(job, unit);
+                    }
                 }
             }
             Event::Persisted { ticket, signatures } => {
@@ -417,7 +422,7 @@ impl Driver {
                 if !again {
                     self.metrics.count_verdict(&verdict);
                 }
-                self.checkpoints.forget(|known| *known == (job, unit));
+                self.checkpoints.forget(job, unit);
                 if self.node.job(job).is_some_and(|known| known.manifest.owner == self.me) {
                     self.collector.on_verdict(job, unit, &verdict, again);
                 }
@@ -431,7 +436,7 @@ impl Driver {
             }
             Notice::Ended(job) => {
                 tracing::info!("job {job:?} ended");
-                self.checkpoints.forget(|(of, _)| *of == job);
+                self.checkpoints.forget_job(job);
                 self.collector.on_ended(job);
             }
             Notice::Opened { digests, .. } => self.shelf.unseal(&digests),

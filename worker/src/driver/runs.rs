@@ -13,7 +13,7 @@ use crate::{
     store::StoreError,
 };
 use coordinator_free_scheduler::{
-    Answer, Hash, JobId, Manifest, Nonce, Outcome, UnitEntry, UnitIndex, Units, Void, trace,
+    Answer, Hash, JobId, Manifest, Nonce, Outcome, UnitEntry, UnitIndex, Units, Void,
 };
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -49,7 +49,8 @@ struct Which {
     job: JobId,
     unit: UnitIndex,
     asked: bool,
-    resumed: bool,
+    /// The fuel that it had used where it went on.
+    begun: u64,
 }
 
 impl Runs {
@@ -83,10 +84,16 @@ impl Runs {
             match shared.prepare(job, &manifest, &units).await {
                 Ok(prepared) => {
                     for (unit, run) in units.into_iter().zip(prepared) {
-                        let (done, scribe) = (shared.clone(), shared.scribe.clone());
-                        let which = Which { job, unit, asked, resumed: run.begin.is_some() };
+                        let (done, keeps) = (shared.clone(), shared.checkpoints.clone());
+                        let begun = run.begin.as_ref().map_or(0, Checkpoint::fuel);
+                        let which = Which { job, unit, asked, begun };
                         let report = move |ran| done.finish(which, ran);
-                        let keep = move |at: &Checkpoint| scribe.checkpoint(job, unit, at.clone());
+                        let keep = move |at: &Checkpoint| {
+                            // What is run for its output alone is decided long since.
+                            if asked {
+                                keeps.keep(job, unit, at.clone());
+                            }
+                        };
                         shared.executor.spawn_keeping(tag_of(job, unit), run, keep, report);
                     }
                 }
@@ -100,9 +107,9 @@ impl Runs {
                         }
                     };
                     for unit in units {
-                        let (blobs, end) = (Vec::new(), Err(void));
                         let (resumed, took_us) = (false, 0);
-                        let finished = Finished { job, unit, asked, resumed, took_us, end, blobs };
+                        let (end, output) = (Err(void), None);
+                        let finished = Finished { job, unit, asked, resumed, took_us, end, output };
                         shared.scribe.finished(finished);
                     }
                 }
@@ -127,6 +134,7 @@ impl Shared {
         let prepared = units.map(|(((unit, entry), input), begin)| Run {
             module: module.clone(),
             module_hash: work.module,
+            owner: manifest.owner,
             input,
             args: work.args.iter().cloned().chain(entry.args).collect(),
             env: work.env.clone(),
@@ -175,26 +183,28 @@ impl Shared {
     }
 
     fn finish(&self, which: Which, mut ran: Ran) {
-        let Which { job, unit, asked, resumed } = which;
+        let Which { job, unit, asked, begun } = which;
         if asked && self.lies.is_some_and(|lies| lies.about(job, unit)) {
             lie(&mut ran);
         }
-        let mut blobs = Vec::new();
-        if let Ok(answer) = &ran.end {
-            if asked {
-                self.shelf.seal(answer.blobs());
-            }
-            if let Outcome::Exit { .. } = answer.outcome {
-                blobs.push(ran.output);
-            }
-            if answer.trace.is_some() {
-                blobs.push(trace::encode(&ran.steps));
-            }
+        let named = ran.end.as_ref().ok().and_then(Answer::output);
+        if asked {
+            self.shelf.seal(named.into_iter());
         }
-        let took_us = ran.wall.as_micros() as u64;
+        let output = named.map(|_| ran.output);
+        let fuel = ran.end.as_ref().map_or(0, |answer| answer.fuel);
+        let took_us = whole_time(ran.wall.as_micros() as u64, begun, fuel);
         let end = ran.end.map(|answer| (answer, nonce(&self.keys, job, unit)));
-        self.scribe.finished(Finished { job, unit, asked, resumed, took_us, end, blobs });
+        let resumed = begun > 0;
+        self.scribe.finished(Finished { job, unit, asked, resumed, took_us, end, output });
     }
+}
+
+/// What a unit would have taken from its start, which is what speeds are reckoned from, if it went on
+/// from a checkpoint after it had used `begun` of its `fuel`.
+fn whole_time(took_us: u64, begun: u64, fuel: u64) -> u64 {
+    let here = fuel.saturating_sub(begun).max(1);
+    (u128::from(took_us) * u128::from(fuel.max(1)) / u128::from(here)).min(u64::MAX.into()) as u64
 }
 
 impl Lies {

@@ -2,18 +2,12 @@
 //!
 //! Whatever gathers while the disk works is written as one group. A commit that is on disk has its
 //! output on disk; a batch is signed here, on its way into the journal, and nowhere else.
-use super::{
-    checkpoints::Checkpoints,
-    event::{Event, Finished},
-};
+use super::event::{Event, Finished};
 use crate::{
-    exec::Checkpoint,
     keys::Identity,
     store::{Group, Store, StoreError},
 };
-use coordinator_free_scheduler::{
-    BATCH_CONTEXT, JobId, Record, Signature, SignedBatch, UnitIndex, wire,
-};
+use coordinator_free_scheduler::{BATCH_CONTEXT, JobId, Record, Signature, SignedBatch, wire};
 use std::{
     io,
     sync::{Arc, mpsc},
@@ -28,7 +22,6 @@ pub struct Scribe {
 
 enum Order {
     Output(Finished),
-    Checkpoint { job: JobId, unit: UnitIndex, checkpoint: Checkpoint },
     Persist { ticket: u64, records: Vec<Record> },
 }
 
@@ -40,11 +33,10 @@ impl Scribe {
     pub fn start(
         store: Store,
         keys: Arc<Identity>,
-        checkpoints: Arc<Checkpoints>,
         events: UnboundedSender<Event>,
     ) -> io::Result<Scribe> {
         let (orders, waiting) = mpsc::channel();
-        let desk = Desk { store, keys, checkpoints, events };
+        let desk = Desk { store, keys, events };
         std::thread::Builder::new().name("scribe".into()).spawn(move || desk.run(&waiting))?;
         Ok(Scribe { orders })
     }
@@ -52,11 +44,6 @@ impl Scribe {
     /// Writes records, then reports them persisted.
     pub fn persist(&self, ticket: u64, records: Vec<Record>) {
         drop(self.orders.send(Order::Persist { ticket, records }));
-    }
-
-    /// Keeps where a stepped unit has come to.
-    pub fn checkpoint(&self, job: JobId, unit: UnitIndex, checkpoint: Checkpoint) {
-        drop(self.orders.send(Order::Checkpoint { job, unit, checkpoint }));
     }
 
     /// Keeps the output of a unit, then reports it run.
@@ -68,7 +55,6 @@ impl Scribe {
 struct Desk {
     store: Store,
     keys: Arc<Identity>,
-    checkpoints: Arc<Checkpoints>,
     events: UnboundedSender<Event>,
 }
 
@@ -80,9 +66,6 @@ impl Desk {
             for order in std::iter::once(first).chain(waiting.try_iter()) {
                 match order {
                     Order::Output(output) => finished.push(output),
-                    Order::Checkpoint { job, unit, checkpoint } => {
-                        self.checkpoints.keep(job, unit, &checkpoint);
-                    }
                     Order::Persist { ticket, records } => persists.push((ticket, records)),
                 }
             }
@@ -99,9 +82,9 @@ impl Desk {
         persists: Vec<(u64, Vec<Record>)>,
     ) -> Result<(), StoreError> {
         if !finished.is_empty() {
-            let blobs: Vec<Vec<u8>> =
-                finished.iter_mut().flat_map(|finished| finished.blobs.drain(..)).collect();
-            self.store.put_blobs(&blobs)?;
+            let outputs: Vec<Vec<u8>> =
+                finished.iter_mut().filter_map(|finished| finished.output.take()).collect();
+            self.store.put_blobs(&outputs)?;
             drop(self.events.send(Event::Ran(finished)));
         }
         for (ticket, records) in persists {

@@ -1,7 +1,8 @@
 //! Work in progress: a file for each piece of work that has not ended, named by its group and number.
 //!
-//! A file is replaced as a whole, so that a crash leaves the one before. There are few: whoever keeps
-//! more than [`CHECKPOINTS_MAX`] loses the oldest, which costs time and nothing else.
+//! A file is replaced as a whole, so that a crash leaves the one before. Whoever keeps more than
+//! [`CHECKPOINTS_MAX`] of them, or [`CHECKPOINTS_BYTES_MAX`], loses the oldest, which costs time and
+//! nothing else.
 use super::{Group, Store, StoreError, disk, error::io_error, partial::entries};
 use coordinator_free_scheduler::Hash;
 use std::{
@@ -12,6 +13,8 @@ use std::{
 
 /// Most pieces of work of which something is kept.
 pub const CHECKPOINTS_MAX: usize = 256;
+/// Bytes of all together.
+pub const CHECKPOINTS_BYTES_MAX: u64 = 1 << 30;
 /// Largest checkpoint, bytes.
 pub const CHECKPOINT_BYTES_MAX: u64 = 64 << 20;
 
@@ -31,9 +34,12 @@ impl Store {
         let path = self.checkpoint_path(group, number);
         let folder = self.inner.dir.join(FOLDER);
         disk::make_dir(&folder).map_err(io_error("create", &folder))?;
-        if !path.exists() {
-            self.make_room(&folder)?;
+        let wanted = bytes.len() as u64;
+        if wanted > CHECKPOINT_BYTES_MAX {
+            let (used, bytes_max) = (0, CHECKPOINT_BYTES_MAX);
+            return Err(StoreError::Full { used, bytes_max, wanted });
         }
+        self.make_room(&folder, &path, wanted)?;
         disk::write_atomic(&path, bytes, disk::Access::Private).map_err(io_error("write", path))
     }
 
@@ -68,15 +74,22 @@ impl Store {
         self.inner.dir.join(FOLDER).join(format!("{}.{number}", Hash(group)))
     }
 
-    /// Lets go of the oldest, as long as there are too many for one more.
-    fn make_room(&self, folder: &Path) -> Result<(), StoreError> {
-        let age = |path: &PathBuf| fs::metadata(path).and_then(|file| file.modified());
-        let dated = |path: PathBuf| (age(&path).unwrap_or(SystemTime::UNIX_EPOCH), path);
-        let mut all: Vec<_> = entries(folder)?.into_iter().map(dated).collect();
-        all.sort();
-        let over = (all.len() + 1).saturating_sub(CHECKPOINTS_MAX);
-        for (_, path) in all.into_iter().take(over) {
+    /// Lets go of the oldest, as long as there is no room for a new `path`. What else lies in the
+    /// folder is not touched.
+    fn make_room(&self, folder: &Path, path: &Path, wanted: u64) -> Result<(), StoreError> {
+        let dated = |path: PathBuf| {
+            let file = fs::metadata(&path).ok()?;
+            Some((file.modified().unwrap_or(SystemTime::UNIX_EPOCH), file.len(), path))
+        };
+        let others = entries(folder)?.into_iter();
+        let others = others.filter(|other| other != path && owner_of(other).is_some());
+        let mut others: Vec<_> = others.filter_map(dated).collect();
+        others.sort_unstable_by(|one, other| other.cmp(one));
+        let mut bytes: u64 = others.iter().map(|(_, bytes, _)| bytes).sum();
+        while others.len() >= CHECKPOINTS_MAX || bytes + wanted > CHECKPOINTS_BYTES_MAX {
+            let Some((_, gone, path)) = others.pop() else { break };
             disk::remove_if_there(&path).map_err(io_error("remove", path))?;
+            bytes -= gone;
         }
         Ok(())
     }

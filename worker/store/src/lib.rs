@@ -9,8 +9,8 @@
 //! lock  format             who has the directory, and how it is laid out
 //! store.redb               journal, small blobs, index of the large ones
 //! blobs/ab/HASH            a large blob       blobs/ab/HASH.part   one that is being fetched
-//! checkpoints/JOB.UNIT     where a unit that has not ended has come to
 //! blobs/ab/HASH.outboard   its hash tree      blobs/tmp  blobs/aside   emptied at each start
+//! checkpoints/JOB.UNIT     where a unit that has not ended has come to
 //! ```
 mod blobs;
 mod checkpoints;
@@ -24,7 +24,7 @@ mod partial;
 mod tests;
 
 pub use blobs::{SMALL_BLOB_BYTES_MAX, Usage};
-pub use checkpoints::{CHECKPOINT_BYTES_MAX, CHECKPOINTS_MAX};
+pub use checkpoints::{CHECKPOINT_BYTES_MAX, CHECKPOINTS_BYTES_MAX, CHECKPOINTS_MAX};
 pub use error::StoreError;
 pub use journal::Group;
 

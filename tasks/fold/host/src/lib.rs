@@ -21,9 +21,9 @@ pub fn natively(input: &[u8]) -> Result<Vec<u8>, String> {
     let mut state = fold::course::init(input.to_vec())?;
     let mut number = 1;
     loop {
-        match fold::course::step(state, number) {
-            Ok(Next::State(next)) => state = next,
-            Ok(Next::Done(folded)) => {
+        match fold::course::step(state, number)? {
+            Next::State(next) => state = next,
+            Next::Done(folded) => {
                 return postcard::to_allocvec(&folded).map_err(|error| error.to_string());
             }
         }

@@ -10,9 +10,9 @@ use fold_host::{energy, read, structure};
 fn folded(settings: &str) -> Folded {
     let mut state = init(settings.as_bytes().to_vec()).expect("settings");
     for number in 1.. {
-        match step(state, number) {
-            Ok(Next::Done(folded)) => return folded,
-            Ok(Next::State(next)) => {
+        match step(state, number).expect("it holds") {
+            Next::Done(folded) => return folded,
+            Next::State(next) => {
                 let bytes = postcard::to_allocvec(&next).expect("postcard");
                 state = postcard::from_bytes(&bytes).expect("postcard");
             }

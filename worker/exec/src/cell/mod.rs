@@ -1,4 +1,4 @@
-//! The processes behind the second wall: one for each core that runs guests, and one for each module
+//! The processes behind the second wall: one for each core and owner of work, and one for each module
 //! that is compiled. This is their side; the node's is [`Executor`](crate::Executor).
 //!
 //! Invariant: what comes from strangers is touched only after the walls stand. Here are no keys and
@@ -9,16 +9,17 @@ use super::{
     engine::{Backend, THREAD_STACK_BYTES},
     loaded::Loaded,
     sandbox::Sandbox,
+    steps::rest,
     wire::{self, Compiled, Reply, WireError, Work},
 };
-use coordinator_free_scheduler::Step;
+use coordinator_free_scheduler::{Step, trace::STEP_BYTES};
 use std::{
     collections::HashMap,
     ffi::OsString,
     io::{BufWriter, Read, Write},
     path::{Path, PathBuf},
     process::ExitCode,
-    time::{Duration, Instant},
+    time::Instant,
 };
 pub use walls::Walls;
 
@@ -34,11 +35,6 @@ const COMPILE_CPU_S_PER_MIB: u64 = 10;
 const COMPILE_BYTES_MAX: u64 = 3 << 30;
 /// Memory of a process that runs guests, beyond what guests may have: code, stack, what they write.
 const OVERHEAD_BYTES: u64 = 1 << 30;
-
-/// How often the state of a stepped unit is sent: so much work may be lost. …
-const STATE_EVERY: Duration = Duration::from_secs(1);
-/// … and how much of it, at most: it is written to the disk each time.
-const STATE_MIB_PER_S: u32 = 1;
 
 /// What a process is for, as the node tells it on the command line.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -151,23 +147,25 @@ fn serve(sandbox: &Sandbox, folder: &Path, walls: Walls) -> Result<(), CellError
 /// What the node is told while a stepped unit runs.
 struct Telling<'a, W> {
     out: &'a mut W,
+    /// When the next state is due, and the steps that go with it.
     due: Instant,
+    steps: usize,
     ended: Result<(), WireError>,
 }
 
 impl<'a, W: Write> Telling<'a, W> {
     fn new(out: &'a mut W) -> Telling<'a, W> {
-        Telling { out, due: Instant::now() + STATE_EVERY, ended: Ok(()) }
+        Telling { out, due: Instant::now() + rest(0), steps: 0, ended: Ok(()) }
     }
 
     fn tell(&mut self, step: Step, state: &[u8]) {
+        self.steps += 1;
         let due = Instant::now() >= self.due;
         let reply = Reply::Stepped(step, due.then(|| state.to_vec()));
         let mut told = wire::send(self.out, &reply);
         if due {
             told = told.and_then(|()| Ok(self.out.flush()?));
-            let carried = Duration::from_secs(1) * (state.len() >> 20) as u32;
-            self.due = Instant::now() + STATE_EVERY.max(carried / STATE_MIB_PER_S);
+            self.due = Instant::now() + rest(state.len() + self.steps * STEP_BYTES);
         }
         if self.ended.is_ok() {
             self.ended = told;

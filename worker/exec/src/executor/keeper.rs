@@ -1,17 +1,22 @@
 //! The thread that keeps one process busy: it sends runs, takes in how they ended, and starts the
 //! process anew when it is gone.
+//!
+//! Each owner of work has processes of its own, of which some wait, so that a guest that took its
+//! process over could speak for its own owner's work alone.
 use super::{
     super::{
         Ran, Run,
         cell::{Role, Walls},
+        facts::Kind,
         loaded::{Recipe, Unfit},
         wire::{self, Batch, Reply, WireError},
     },
     Shared,
     process::Process,
 };
-use coordinator_free_scheduler::trace::STATE_BYTES_MAX;
+use coordinator_free_scheduler::{PeerKey, Trace, trace::STATE_BYTES_MAX};
 use std::{
+    collections::VecDeque,
     io::{BufReader, Write},
     panic::{AssertUnwindSafe, catch_unwind},
     process::{ChildStdin, ChildStdout},
@@ -24,8 +29,13 @@ const END_BYTES_MAX: usize = 1 << 20;
 /// Before a process is started again that could not be.
 const BACK_OFF: Duration = Duration::from_secs(1);
 
+/// Processes of a core that wait for more of their owners' work.
+const RESTING_MAX: usize = 2;
+
 /// A process that runs guests, and what is said to it.
 struct Cell {
+    /// Whose work it has had.
+    owner: Option<PeerKey>,
     process: Arc<Process>,
     stdin: ChildStdin,
     stdout: BufReader<ChildStdout>,
@@ -36,18 +46,20 @@ pub struct Keeper<'a> {
     shared: &'a Shared,
     at: usize,
     cell: Option<Cell>,
+    /// Those of other owners, the one that was used last in front.
+    resting: VecDeque<Cell>,
 }
 
 impl<'a> Keeper<'a> {
     /// The keeper of the process `at`.
     pub fn new(shared: &'a Shared, at: usize) -> Keeper<'a> {
-        Keeper { shared, at, cell: None }
+        Keeper { shared, at, cell: None, resting: VecDeque::new() }
     }
 
     /// Works until the executor ends. An eager one starts its process before it is needed, so that
     /// it is known which walls stand.
     pub fn work(&mut self, eager: bool) {
-        if eager && let Err(error) = self.begin() {
+        if eager && let Err(error) = self.begin(None) {
             tracing::error!("no process to run units in: {error}");
         }
         while self.shared.queue.take(self.at) {
@@ -69,9 +81,9 @@ impl<'a> Keeper<'a> {
 
     /// Has the runs of its flight run, as far as one process goes.
     fn fly(&mut self) {
-        let module = |run: &Run| (run.module_hash, run.module.clone());
+        let module = |run: &Run| (run.owner, run.module_hash, run.module.clone());
         let first = self.shared.queue.flight(self.at).jobs.front().map(|job| module(&job.run));
-        let Some((hash, module)) = first else { return };
+        let Some((owner, hash, module)) = first else { return };
         match self.shared.modules.get(hash, &module, &self.shared.processes) {
             Err(unfit) => self.end_all(|| Ran::unfit(&unfit)),
             Ok((code, recipe)) => {
@@ -79,13 +91,14 @@ impl<'a> Keeper<'a> {
                 if self.is_done() {
                     return;
                 }
-                if let Err(error) = self.begin() {
+                if let Err(error) = self.begin(Some(owner)) {
                     // That is this machine's trouble and no module's; it may be over soon.
                     tracing::error!("no process to run units in: {error}");
                     self.end_all(Ran::interrupted);
                     return self.shared.queue.wait(BACK_OFF);
                 }
-                let ended = self.send(&code, &recipe).and_then(|()| self.receive_all());
+                let stepped = recipe.facts.kind == Kind::Stepped;
+                let ended = self.send(&code, &recipe).and_then(|()| self.receive_all(stepped));
                 if let Err(error) = ended {
                     self.mourn(&error);
                 }
@@ -110,9 +123,16 @@ impl<'a> Keeper<'a> {
         }
     }
 
-    /// Starts the process if there is none.
-    fn begin(&mut self) -> Result<(), WireError> {
-        if self.cell.is_some() {
+    /// Takes the owner's process, or one that nobody has had; starts it if there is none.
+    fn begin(&mut self, owner: Option<PeerKey>) -> Result<(), WireError> {
+        let fits = |cell: &Cell| cell.owner.is_none() || cell.owner == owner;
+        if let Some(other) = self.cell.take_if(|cell| !fits(cell)) {
+            self.resting.push_front(other);
+            self.cell = self.resting.iter().position(fits).and_then(|at| self.resting.remove(at));
+            self.resting.truncate(RESTING_MAX);
+        }
+        if let Some(cell) = &mut self.cell {
+            cell.owner = owner;
             return Ok(());
         }
         let Shared { processes, program, modules, memory_mib, .. } = self.shared;
@@ -123,7 +143,7 @@ impl<'a> Keeper<'a> {
         if let Reply::Begun(walls) = wire::receive(&mut stdout, END_BYTES_MAX)? {
             self.shared.stand(walls);
         }
-        self.cell = Some(Cell { process, stdin, stdout });
+        self.cell = Some(Cell { owner, process, stdin, stdout });
         Ok(())
     }
 
@@ -140,7 +160,7 @@ impl<'a> Keeper<'a> {
         Ok(cell.stdin.write_all(&bytes)?)
     }
 
-    fn receive_all(&mut self) -> Result<(), WireError> {
+    fn receive_all(&mut self, stepped: bool) -> Result<(), WireError> {
         let Some(cell) = &mut self.cell else { return Ok(()) };
         loop {
             let flight = self.shared.queue.flight(self.at);
@@ -168,7 +188,13 @@ impl<'a> Keeper<'a> {
                     }
                     if let Some(mut job) = job {
                         ran.steps = job.take_steps();
-                        self.shared.queue.learn(job.run.module_hash, ran.wall);
+                        if let Ok(answer) = &mut ran.end {
+                            answer.trace = stepped.then(|| Trace::of(&ran.steps));
+                        }
+                        // A stepped unit may have begun near its end.
+                        if !stepped {
+                            self.shared.queue.learn(job.run.module_hash, ran.wall);
+                        }
                         end(job, ran);
                     }
                 }

@@ -145,7 +145,8 @@ impl Executor {
         done: impl FnOnce(Ran) + Send + 'static,
     ) {
         let (done, keep) = (Box::new(done), Box::new(keep));
-        let job = Job { tag, run, done, keep, steps: Vec::new(), interrupted: None };
+        let (keep_at, steps) = (Instant::now(), Vec::new());
+        let job = Job { tag, run, done, keep, keep_at, steps, interrupted: None };
         if let Some(late) = self.shared.queue.push(job) {
             late.end_interrupted();
         }

@@ -4,7 +4,10 @@
 //! other under the queue's lock, so that an interrupt finds it.
 use super::super::{Checkpoint, Ran, Run, RunTag, wire::WireError};
 use super::process::Process;
-use coordinator_free_scheduler::{Hash, Step, trace::STEPS_MAX};
+use coordinator_free_scheduler::{
+    Hash, Step,
+    trace::{STATE_BYTES_MAX, STEPS_MAX},
+};
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
@@ -27,6 +30,8 @@ pub struct Job {
     pub done: Box<dyn FnOnce(Ran) + Send>,
     /// Is given each new checkpoint of a stepped unit.
     pub keep: Box<dyn FnMut(&Checkpoint) + Send>,
+    /// Not before then is there another one.
+    pub keep_at: Instant,
     /// Steps since the last checkpoint.
     pub steps: Vec<Step>,
     /// Since when nobody wants it any more.
@@ -39,20 +44,28 @@ impl Job {
         (self.done)(ran);
     }
 
-    /// Takes in a step. The run goes on from its state, if that came along, should its process die.
+    /// Takes in a step. The run goes on from its state, if that came along, should its process die;
+    /// not each is kept, however often the process sends one.
     ///
     /// # Errors
-    /// There are more than a unit may have.
+    /// It can be no step of this run.
     pub fn step(&mut self, step: Step, state: Option<Vec<u8>>) -> Result<(), WireError> {
-        let known = self.run.begin.as_ref().map_or(0, |begin| begin.steps.len());
-        if known + self.steps.len() >= STEPS_MAX as usize {
-            return Err(WireError::TooManySteps);
+        let begun = self.run.begin.as_ref();
+        let known = begun.map_or(0, |begin| begin.steps.len()) + self.steps.len();
+        let before = self.steps.last().map_or(begun.map_or(0, Checkpoint::fuel), |last| last.fuel);
+        let rises = before < step.fuel && step.fuel <= self.run.limits.fuel;
+        let fits = |state: &Vec<u8>| {
+            state.len() as u64 <= STATE_BYTES_MAX && Hash::of(state) == step.state
+        };
+        if known >= STEPS_MAX as usize || !rises || !state.iter().all(fits) {
+            return Err(WireError::NoStep);
         }
         self.steps.push(step);
-        if let Some(state) = state {
+        if let Some(state) = state.filter(|_| Instant::now() >= self.keep_at) {
             let begin = self.run.begin.get_or_insert_default();
             begin.steps.append(&mut self.steps);
             begin.state = state;
+            self.keep_at = Instant::now() + begin.rest();
             (self.keep)(begin);
         }
         Ok(())
@@ -125,8 +138,8 @@ impl Queue {
         None
     }
 
-    /// Waits for something to do for the process `at`: some runs of one module, which are in its
-    /// flight then. Answers false at the end of all.
+    /// Waits for something to do for the process `at`: some runs of one module for one owner,
+    /// which are in its flight then. Answers false at the end of all.
     pub fn take(&self, at: usize) -> bool {
         let mut state = self.state();
         while !state.closing && (state.paused || state.waiting.is_empty()) {
@@ -141,12 +154,14 @@ impl Queue {
         while let Some(next) = state.waiting.front() {
             let first = flight.jobs.front();
             let fits = first.is_none_or(|first| {
-                first.run.module_hash == next.run.module_hash && bytes <= BATCH_BYTES_MAX
+                first.run.module_hash == next.run.module_hash
+                    && first.run.owner == next.run.owner
+                    && bytes <= BATCH_BYTES_MAX
             });
             if !fits || flight.jobs.len() >= most {
                 break;
             }
-            bytes += next.run.input.len();
+            bytes += next.run.input.len() + next.run.begin.as_ref().map_or(0, Checkpoint::bytes);
             flight.jobs.extend(state.waiting.pop_front());
         }
         true

@@ -26,5 +26,6 @@ fn checkpoints_are_replaced_and_survive_and_the_oldest_go_first() -> Result<(), 
     assert!(store.checkpoints()?.len() <= CHECKPOINTS_MAX);
     assert_eq!(store.checkpoint(group(1), 7)?, None, "the oldest");
     assert_eq!(store.checkpoint(group(3), CHECKPOINTS_MAX as u32)?, Some(b"many".to_vec()));
+    assert!(dir.path().join("checkpoints/notes.txt").exists(), "that is nobody's to remove");
     Ok(())
 }

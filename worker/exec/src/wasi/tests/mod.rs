@@ -50,6 +50,7 @@ impl Guest {
         let run = Run {
             module: Arc::from(&[][..]),
             module_hash: Default::default(),
+            owner: Default::default(),
             input: b"standard input".to_vec(),
             args: vec!["one".into(), "two".into()],
             env: vec![("KEY".into(), "value".into())],
