@@ -26,7 +26,10 @@ use crate::{
     command::{report, run_through},
     streams,
 };
-use alloc::{string::ToString, vec::Vec};
+use alloc::{
+    string::{String, ToString},
+    vec::Vec,
+};
 use core::fmt::Display;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -76,28 +79,35 @@ where
     }))
 }
 
-/// Takes all steps at once, from the bytes on standard input to the output on standard output: what a
-/// stepped unit is where there is no grid.
-pub fn run_all<State, Out, E, F>(
+/// Takes all steps, one after the other; answers the output.
+///
+/// # Errors
+/// What `init` or a step said, in words.
+pub fn take_all<State, Out, E: Display, F: Display>(
     init: impl FnOnce(Vec<u8>) -> Result<State, E>,
     step: impl Fn(State, u64) -> Result<Next<State, Out>, F>,
-) -> Ended
-where
-    Out: Serialize,
-    E: Display,
-    F: Display,
-{
-    report(run_through(|input| {
-        let mut state = init(input).map_err(|error| RunError::Task(error.to_string()))?;
-        for number in 1.. {
-            match step(state, number).map_err(|error| RunError::Task(error.to_string()))? {
-                Next::State(next) => state = next,
-                Next::Done(output) => {
-                    return postcard::to_allocvec(&output).map_err(RunError::Output);
-                }
-            }
+    input: Vec<u8>,
+) -> Result<Out, String> {
+    let mut state = init(input).map_err(|error| error.to_string())?;
+    let mut number = 1;
+    loop {
+        match step(state, number).map_err(|error| error.to_string())? {
+            Next::State(next) => state = next,
+            Next::Done(output) => return Ok(output),
         }
-        Ok(Vec::new())
+        number += 1;
+    }
+}
+
+/// The same from the bytes on standard input to the output on standard output: what a stepped unit is
+/// where there is no grid.
+pub fn run_all<State, Out: Serialize, E: Display, F: Display>(
+    init: impl FnOnce(Vec<u8>) -> Result<State, E>,
+    step: impl Fn(State, u64) -> Result<Next<State, Out>, F>,
+) -> Ended {
+    report(run_through(|input| {
+        let output = take_all(init, step, input).map_err(RunError::Task)?;
+        postcard::to_allocvec(&output).map_err(RunError::Output)
     }))
 }
 

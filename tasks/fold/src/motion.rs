@@ -149,10 +149,15 @@ fn sum(one: &Vectors, other: &Vectors) -> f64 {
     one.iter().zip(other).map(|(one, other)| dot(*one, *other)).sum()
 }
 
+/// The mean of all places.
+pub fn centre(places: &[Vector]) -> Vector {
+    let sum = places.iter().fold([0.0; 3], |sum, place| plus(sum, *place));
+    times(sum, 1.0 / places.len() as f64)
+}
+
 /// The root of the mean square distance from the centre: how compact a chain is.
 pub fn radius(places: &[Vector]) -> f64 {
-    let sum = places.iter().fold([0.0; 3], |sum, place| plus(sum, *place));
-    let centre: Vector = times(sum, 1.0 / places.len() as f64);
+    let centre = centre(places);
     let square = |place: &Vector| dot(minus(*place, centre), minus(*place, centre));
     sqrt(places.iter().map(square).sum::<f64>() / places.len() as f64)
 }

@@ -4,7 +4,7 @@ use super::{
     task::{Checked, failed, framed, merged, output_of, write},
 };
 use crate::cli::Failure;
-use fold_host::{Folded, energy, read, structure};
+use fold_host::{Folded, energy, lowest, read, structure};
 use std::path::Path;
 
 /// The unit, and what merges its outputs.
@@ -37,9 +37,7 @@ pub fn conclude(place: &Place, units: u32, checked: &mut Checked) -> Result<(), 
     write(place, "folds.csv", &table)?;
     let all: Vec<Folded> =
         read(&framed).map_err(|error| Failure::Failed(format!("the outputs: {error}")))?;
-    let Some(best) = all.iter().min_by(|one, other| one.energy.total_cmp(&other.energy)) else {
-        return Ok(());
-    };
+    let Some(best) = lowest(&all) else { return Ok(()) };
     let path = place.file("energy.png");
     energy::draw(&path, &all).map_err(|error| failed(&path)(&error))?;
     let path = place.file("chain.png");

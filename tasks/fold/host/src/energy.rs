@@ -30,12 +30,11 @@ pub fn draw(path: &Path, all: &[Folded]) -> Result<(), png::EncodingError> {
     let mut canvas = Canvas::new(SIZE, GROUND);
     let end = all.iter().flat_map(|folded| folded.samples.last()).map(|sample| sample.time);
     let end = end.fold(1.0, f64::max);
-    let best = all.iter().min_by(|one, other| one.energy.total_cmp(&other.energy));
     grid(&mut canvas, end);
     for folded in all {
         way(&mut canvas, &folded.samples, end, OTHERS);
     }
-    if let Some(best) = best {
+    if let Some(best) = crate::lowest(all) {
         way(&mut canvas, &best.samples, end, BEST);
         rest(&mut canvas, best.energy, end);
         title(&mut canvas, all.len(), best);

@@ -11,22 +11,19 @@ pub use fold::{
     table::read,
 };
 
-use dugnad_guest::stepped::Next;
+use dugnad_guest::stepped::take_all;
+use fold::course::{init, step};
 
 /// The output of a unit, computed by this very program.
 ///
 /// # Errors
 /// The input is not understood.
 pub fn natively(input: &[u8]) -> Result<Vec<u8>, String> {
-    let mut state = fold::course::init(input.to_vec())?;
-    let mut number = 1;
-    loop {
-        match fold::course::step(state, number)? {
-            Next::State(next) => state = next,
-            Next::Done(folded) => {
-                return postcard::to_allocvec(&folded).map_err(|error| error.to_string());
-            }
-        }
-        number += 1;
-    }
+    let folded = take_all(init, step, input.to_vec())?;
+    postcard::to_allocvec(&folded).map_err(|error| error.to_string())
+}
+
+/// The chain of the lowest energy.
+pub fn lowest(all: &[Folded]) -> Option<&Folded> {
+    all.iter().min_by(|one, other| one.energy.total_cmp(&other.energy))
 }

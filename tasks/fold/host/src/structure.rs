@@ -8,6 +8,7 @@ use embedded_graphics::{
 use fold::{
     chain::{SEQUENCE, Vector, dot, minus, plus, times},
     course::Folded,
+    motion::centre,
 };
 use std::path::Path;
 
@@ -112,8 +113,7 @@ fn lit(colour: Rgb888, light: f64) -> Rgb888 {
 
 /// The chain around the origin, its longest axis across and its shortest towards the eye.
 fn turned(places: &[Vector]) -> Vec<Vector> {
-    let sum = places.iter().fold([0.0; 3], |sum, place| plus(sum, *place));
-    let centre = times(sum, 1.0 / places.len().max(1) as f64);
+    let centre = centre(places);
     let centred: Vec<Vector> = places.iter().map(|place| minus(*place, centre)).collect();
     let long = axis(&centred, &[]);
     let wide = axis(&centred, &[long]);

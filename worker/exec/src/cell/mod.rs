@@ -118,8 +118,7 @@ fn run(folder: &Path, memory_mib: u64) -> Result<(), CellError> {
 fn serve(sandbox: &Sandbox, folder: &Path, walls: Walls) -> Result<(), CellError> {
     let (mut node, out) = (std::io::stdin().lock(), std::io::stdout().lock());
     let mut out = BufWriter::new(out);
-    wire::send(&mut out, &Reply::Begun(walls))?;
-    out.flush().map_err(WireError::from)?;
+    say(&mut out, &Reply::Begun(walls))?;
     let mut loaded = HashMap::new();
     loop {
         let work: Work = wire::receive(&mut node, u32::MAX as usize)?;
@@ -131,17 +130,18 @@ fn serve(sandbox: &Sandbox, folder: &Path, walls: Walls) -> Result<(), CellError
                         telling.tell(step, state);
                     });
                     telling.ended?;
-                    wire::send(&mut out, &Reply::Ended(ran))?;
-                    // At once, for the node is to know what runs next.
-                    out.flush().map_err(WireError::from)?;
+                    say(&mut out, &Reply::Ended(ran))?;
                 }
             }
-            Err(error) => {
-                wire::send(&mut out, &Reply::Unloadable(format!("{error:#}")))?;
-                out.flush().map_err(WireError::from)?;
-            }
+            Err(error) => say(&mut out, &Reply::Unloadable(format!("{error:#}")))?,
         }
     }
+}
+
+/// Tells the node at once, for it is to know what runs next.
+fn say(out: &mut impl Write, reply: &Reply) -> Result<(), WireError> {
+    wire::send(out, reply)?;
+    Ok(out.flush()?)
 }
 
 /// What the node is told while a stepped unit runs.
@@ -162,9 +162,11 @@ impl<'a, W: Write> Telling<'a, W> {
         self.steps += 1;
         let due = Instant::now() >= self.due;
         let reply = Reply::Stepped(step, due.then(|| state.to_vec()));
-        let mut told = wire::send(self.out, &reply);
+        let told = match due {
+            true => say(self.out, &reply),
+            false => wire::send(self.out, &reply),
+        };
         if due {
-            told = told.and_then(|()| Ok(self.out.flush()?));
             self.due = Instant::now() + rest(state.len() + self.steps * STEP_BYTES);
         }
         if self.ended.is_ok() {

@@ -1,5 +1,6 @@
 //! Modules that are damaged, or lie about their own make: refused in a sentence, or run like any other.
 use super::*;
+use coordinator_free_scheduler::Rng;
 use wasmparser::{Parser, Payload, Validator};
 
 const NOTHING: &[u8] = include_bytes!("../../../../tasks/nothing/nothing.wasm");
@@ -7,35 +8,24 @@ const FOLD: &[u8] = include_bytes!("../../../../tasks/fold/fold.wasm");
 /// Runs of a damaged module end soon.
 const SHORT: RunLimits = RunLimits { fuel: 1_000_000, memory_mib: 16, output_bytes: 1_000 };
 
-/// Splitmix64, Steele, Lea and Flood 2014.
-struct Draws(u64);
-
-impl Draws {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((mixed ^ mixed >> 31) % end.max(1) as u64) as usize
-    }
-
-    /// A few bytes changed, cut out, doubled or cut off.
-    fn damage(&mut self, module: &[u8]) -> Vec<u8> {
-        let mut bytes = module.to_vec();
-        for _ in 0..=self.below(3) {
-            // The first eight say that it is a module at all.
-            let at = 8 + self.below(bytes.len() - 8);
-            let end = (at + 1 + self.below(12)).min(bytes.len());
-            match self.below(6) {
-                0 => bytes[at] ^= 1 << self.below(8),
-                1 => bytes[at] = [0, 0x7f, 0x80, 0xff][self.below(4)],
-                2 => drop(bytes.drain(at..end)),
-                3 => bytes.extend_from_within(at..end),
-                4 => drop(bytes.splice(at..at, [0xff, 0xff, 0xff, 0xff, 0x0f])),
-                _ => bytes.truncate(at.max(9)),
-            }
+/// A module with a few bytes changed, cut out, doubled or cut off.
+fn damaged(rng: &mut Rng, module: &[u8]) -> Vec<u8> {
+    let mut below = |end: usize| rng.below(end as u64) as usize;
+    let mut bytes = module.to_vec();
+    for _ in 0..=below(3) {
+        // The first eight say that it is a module at all.
+        let at = 8 + below(bytes.len() - 8);
+        let end = (at + 1 + below(12)).min(bytes.len());
+        match below(6) {
+            0 => bytes[at] ^= 1 << below(8),
+            1 => bytes[at] = [0, 0x7f, 0x80, 0xff][below(4)],
+            2 if end - at < bytes.len() - 8 => drop(bytes.drain(at..end)),
+            2 | 3 => bytes.extend_from_within(at..end),
+            4 => drop(bytes.splice(at..at, [0xff, 0xff, 0xff, 0xff, 0x0f])),
+            _ => bytes.truncate(at.max(9)),
         }
-        bytes
     }
+    bytes
 }
 
 /// A plain unit with a table, globals, data, a loop, and calls of both kinds.
@@ -73,18 +63,17 @@ fn assert_answers(bytes: Vec<u8>) -> bool {
 
 #[test]
 fn damaged_modules_are_refused_or_run() {
-    let mut draws = Draws(1);
+    let mut rng = Rng::new(1);
     let small = [NOTHING.to_vec(), various()];
     assert!(small.iter().all(|module| !assert_answers(module.clone())));
     let mut refused = 0;
     for round in 0..6_000 {
-        refused += usize::from(assert_answers(draws.damage(&small[round % small.len()])));
+        refused += usize::from(assert_answers(damaged(&mut rng, &small[round % small.len()])));
     }
     assert!((2_000..5_900).contains(&refused), "{refused} of 6000 refused");
     for _ in 0..60 {
         // A large one is only looked over.
-        let damaged = draws.damage(FOLD);
-        if let Ok(passed) = SANDBOX.pass(&damaged) {
+        if let Ok(passed) = SANDBOX.pass(&damaged(&mut rng, FOLD)) {
             Validator::new().validate_all(&passed).expect("valid");
         }
     }
