@@ -29,7 +29,7 @@ mod reputation;
 mod rng;
 mod sync;
 mod turns;
-mod verify;
+pub mod verify;
 mod view;
 pub mod wire;
 

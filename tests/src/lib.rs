@@ -6,6 +6,7 @@
 //! never be. The same [`Scenario`] and seed give the same run, event by event.
 //!
 //! What it is not: signatures, blobs and sockets are the body's business and are not simulated.
+pub mod audit;
 pub mod body;
 pub mod checks;
 pub mod draws;

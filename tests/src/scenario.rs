@@ -264,12 +264,9 @@ impl Scenario {
     pub fn load(path: &Path, set: &[String]) -> Result<Scenario, String> {
         let named = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
         let text = std::fs::read_to_string(path).map_err(|error| named(&error))?;
-        let mut table: toml::Table =
-            text.parse().map_err(|error: toml::de::Error| named(&error))?;
         // The file alone first: its errors have lines.
         toml::from_str::<Scenario>(&text).map_err(|error| named(&error))?;
-        set.iter().try_for_each(|pair| override_key(&mut table, pair))?;
-        let scenario: Result<Scenario, _> = table.try_into();
+        let scenario: Result<Scenario, _> = table_with(&text, set)?.try_into();
         let mut scenario = scenario.map_err(|error| format!("--set: {error}"))?;
         if let Some(churn) = &mut scenario.churn
             && let Some(trace) = &churn.trace
@@ -393,6 +390,16 @@ impl Scenario {
     }
 }
 
+/// The table of a scenario file, with some keys set to other values.
+///
+/// # Errors
+/// It is no TOML, or a pair names no key, in a sentence.
+pub fn table_with(text: &str, set: &[String]) -> Result<toml::Table, String> {
+    let mut table = text.parse().map_err(|error: toml::de::Error| error.to_string())?;
+    set.iter().try_for_each(|pair| override_key(&mut table, pair))?;
+    Ok(table)
+}
+
 fn override_key(table: &mut toml::Table, pair: &str) -> Result<(), String> {
     let (keys, value) = pair.split_once('=').ok_or(format!("--set {pair}: expected KEY=VALUE"))?;
     // What is no TOML value is a string without its quotes.
@@ -401,10 +408,20 @@ fn override_key(table: &mut toml::Table, pair: &str) -> Result<(), String> {
     let value = value.unwrap_or_else(|| pair[keys.len() + 1..].into());
     let mut keys: Vec<&str> = keys.split('.').collect();
     let last = keys.pop().unwrap_or_default();
-    let mut place = table;
-    for key in keys {
+    let mut place = &mut *table;
+    let mut keys = keys.into_iter();
+    while let Some(key) = keys.next() {
         let inner = place.entry(key).or_insert_with(|| toml::Table::new().into());
-        place = inner.as_table_mut().ok_or(format!("--set {pair}: {key} is no table"))?;
+        let none = || format!("--set {pair}: {key} is no table");
+        place = match inner {
+            // One of a list of tables, such as `attacker.0.fraction`.
+            toml::Value::Array(list) => {
+                let index = keys.next().and_then(|index| index.parse::<usize>().ok());
+                let one = index.and_then(|index| list.get_mut(index));
+                one.and_then(toml::Value::as_table_mut).ok_or_else(none)?
+            }
+            one => one.as_table_mut().ok_or_else(none)?,
+        };
     }
     place.insert(last.to_owned(), value);
     Ok(())

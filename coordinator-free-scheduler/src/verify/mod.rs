@@ -1,4 +1,5 @@
 //! When a unit is decided, and what brings it there: pure functions of what is known of it.
+pub mod audited;
 pub mod company;
 pub mod quorum;
 pub mod step;

@@ -4,6 +4,7 @@
 //! seed gives the same figures on every machine; only `wall_s` and `events_per_s` are this one's.
 mod campaign;
 mod plot;
+mod trials;
 
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -21,7 +22,7 @@ use tests::{Report, Scenario, World};
 #[command(name = "sim", version)]
 struct Arguments {
     /// The scenario file.
-    #[arg(value_name = "SCENARIO.toml", required_unless_present = "campaign")]
+    #[arg(value_name = "SCENARIO.toml", required_unless_present_any = ["campaign", "matrix"])]
     scenario: Option<PathBuf>,
     /// Everything random follows from this [default: the scenario's].
     #[arg(long)]
@@ -41,8 +42,11 @@ struct Arguments {
     /// Run a list of scenarios instead; what its results file holds already is not run again.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["scenario", "seed", "set", "runs", "plot"])]
     campaign: Option<PathBuf>,
-    /// Runs of a campaign at a time.
-    #[arg(long, default_value_t = 1, requires = "campaign")]
+    /// Try the rules of verification against every kind of attack in a list, and print a table.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["scenario", "seed", "set", "runs", "plot", "campaign"])]
+    matrix: Option<PathBuf>,
+    /// Runs of a campaign, or cells of a matrix, at a time.
+    #[arg(long, default_value_t = 1)]
     jobs: usize,
 }
 
@@ -60,9 +64,10 @@ type Progress = Vec<(f64, f64)>;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let done = match &arguments.campaign {
-        Some(file) => campaign::run(file, arguments.jobs),
-        None => runs(&arguments),
+    let done = match (&arguments.campaign, &arguments.matrix) {
+        (Some(file), _) => campaign::run(file, arguments.jobs),
+        (_, Some(file)) => trials::matrix(file, &arguments),
+        (None, None) => runs(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -75,6 +80,9 @@ fn main() -> ExitCode {
 
 fn runs(arguments: &Arguments) -> Result<(), String> {
     let Some(path) = &arguments.scenario else { return Ok(()) };
+    if trials::is_one(path) {
+        return trials::runs(path, arguments);
+    }
     let mut scenario = Scenario::load(path, &arguments.set)?;
     let first = arguments.seed.unwrap_or(scenario.seed);
     let mut reports = Vec::new();

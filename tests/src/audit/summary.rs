@@ -1,0 +1,110 @@
+//! What trials come to, and how sure that is.
+use super::Trial;
+use serde::Serialize;
+
+/// What is counted in a trial.
+#[derive(Clone, Debug, Default)]
+pub struct Counted {
+    pub accepted: u64,
+    pub wrong: u64,
+    pub executions: u64,
+    pub honest_banned: usize,
+    pub liars_convicted: usize,
+    pub copies_accepted: u64,
+    pub quarantined: bool,
+    pub passes: u32,
+    pub level: f64,
+    pub estimate: f64,
+    pub achieved: bool,
+}
+
+/// The figures of a trial. The same trial and seed give the same, on every machine.
+#[derive(Clone, Debug, Serialize)]
+pub struct TrialReport {
+    /// The scenario's name.
+    pub scenario: String,
+    /// The seed.
+    pub seed: u64,
+    /// Peers, attackers included.
+    pub peers: usize,
+    /// Units of the job.
+    pub units: u32,
+    /// Units released.
+    pub accepted: u64,
+    /// Of these with a wrong answer.
+    pub wrong_accepted: u64,
+    /// The one by the other.
+    pub wrong_share: f64,
+    /// Executions, the owner's with them.
+    pub executions: u64,
+    /// Executions for each accepted unit; for each there is, where none is accepted.
+    pub redundancy: f64,
+    /// Peers that were found out.
+    pub liars_convicted: usize,
+    /// Honest peers convicted.
+    pub honest_banned: usize,
+    /// Answers that count though they were copied.
+    pub copies_accepted: u64,
+    /// Whether the module was found to compute different things on different processors.
+    pub quarantined: bool,
+    /// Passes.
+    pub passes: u32,
+    /// Checkers of a unit, on average, at the end.
+    pub level: f64,
+    /// Wrong units that the rules expect to be left.
+    pub estimated_wrong: f64,
+    /// Whether that is within what was asked for.
+    pub achieved: bool,
+}
+
+impl TrialReport {
+    pub(super) fn new(scenario: &str, trial: &Trial, counted: &Counted) -> TrialReport {
+        let accepted = match counted.accepted {
+            0 => f64::from(trial.units),
+            accepted => accepted as f64,
+        };
+        TrialReport {
+            scenario: scenario.to_owned(),
+            seed: trial.seed,
+            peers: trial.peers,
+            units: trial.units,
+            accepted: counted.accepted,
+            wrong_accepted: counted.wrong,
+            wrong_share: counted.wrong as f64 / accepted,
+            executions: counted.executions,
+            redundancy: counted.executions as f64 / accepted,
+            liars_convicted: counted.liars_convicted,
+            honest_banned: counted.honest_banned,
+            copies_accepted: counted.copies_accepted,
+            quarantined: counted.quarantined,
+            passes: counted.passes,
+            level: counted.level,
+            estimated_wrong: counted.estimate,
+            achieved: counted.achieved,
+        }
+    }
+}
+
+/// A mean over runs with its one-sided upper bound of 95 %.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Bound {
+    /// Over all runs.
+    pub mean: f64,
+    /// What the true mean is below, with 95 %.
+    pub upper: f64,
+}
+
+impl Bound {
+    /// Of shares of wrong units. Lies come in clusters: a run lets all of a few through, or none. So runs
+    /// are what is counted, and not units: by the normal bound, but no less than by the rule of three,
+    /// which takes that a run of this kind, not seen so far, is just missed (3/n of all runs), and as
+    /// bad as `worst`.
+    pub fn of(shares: &[f64], worst: f64) -> Bound {
+        let runs = shares.len().max(1) as f64;
+        let mean = shares.iter().sum::<f64>() / runs;
+        let variance = shares.iter().map(|share| (share - mean) * (share - mean)).sum::<f64>();
+        let deviation = libm::sqrt(variance / (runs - 1.0).max(1.0));
+        let normal = mean + 1.645 * deviation / libm::sqrt(runs);
+        Bound { mean, upper: normal.max(3.0 / runs * worst) }
+    }
+}
