@@ -1,6 +1,6 @@
 //! The scenario files that people start from.
 use std::path::{Path, PathBuf};
-use tests::{Scenario, World};
+use tests::{Scenario, World, audit, audit::Trial};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios")
@@ -11,7 +11,15 @@ fn every_scenario_file_runs_when_made_small() {
     let files = std::fs::read_dir(folder()).expect("there");
     let files: Vec<PathBuf> = files.map(|entry| entry.expect("readable").path()).collect();
     assert!(files.len() >= 6, "{files:?}");
-    for file in files {
+    let of_rules = |file: &PathBuf| Trial::is_one(&std::fs::read_to_string(file).expect("read"));
+    let (trials, grids): (Vec<PathBuf>, Vec<PathBuf>) = files.into_iter().partition(of_rules);
+    assert!(trials.len() >= 5, "{trials:?}");
+    for file in trials {
+        let small = ["peers=40", "units=2000"].map(String::from);
+        let report = audit::run("small", &Trial::load(&file, &small).expect("a trial"));
+        assert_eq!((report.accepted, report.honest_banned), (2_000, 0), "{file:?}: {report:?}");
+    }
+    for file in grids {
         let small = ["peers=40", "units=200", "lot_units=100", "check_every=499"].map(String::from);
         let mut world = World::new(Scenario::load(&file, &small).expect("a scenario"));
         let report = world.run_to_verdicts(|_| {}).unwrap_or_else(|why| panic!("{file:?}: {why}"));
@@ -36,6 +44,12 @@ fn mistakes_in_scenarios_are_named() {
     assert!(refused("units").contains("KEY=VALUE"));
     assert!(refused("network.loss=1.5").contains("loss"));
     assert!(refused("churn.trace=nowhere.csv").contains("nowhere.csv"));
+    let trial = folder().join("audited-mix.toml");
+    let refused = |set: &str| Trial::load(&trial, &[set.to_owned()]).expect_err("a mistake");
+    assert!(refused("attacker.0.kind=saint").contains("saint"));
+    assert!(refused("attacker.9.kind=naive").contains("attacker"));
+    assert!(refused("profile=trust").contains("audited"));
+    assert!(refused("churn=2").contains("churn"));
     let broken = std::env::temp_dir().join(format!("dugnad-{}.toml", std::process::id()));
     std::fs::write(&broken, "peers = 3\nunits = 5\n[cost]\nmeen = 2.0\n").expect("written");
     let why = Scenario::load(&broken, &[]).expect_err("a mistake");
