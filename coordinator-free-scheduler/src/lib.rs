@@ -14,6 +14,7 @@ extern crate alloc;
 
 mod attend;
 mod board;
+mod certificate;
 mod check;
 mod claims;
 mod config;
@@ -38,6 +39,7 @@ pub use board::{
     Board, Merged,
     unit::{AuthorIndex, Decision, FailReason, Mark, Once, Opened, Standing, Unit, Voucher},
 };
+pub use certificate::{Replay, Unfit};
 pub use config::*;
 pub use event::*;
 pub use job::{Job, JobState, JobStatus};

@@ -273,6 +273,11 @@ fn heads_of(board: &Board) -> (Vec<Head>, Vec<PeerKey>) {
     (heads, forked)
 }
 
+/// Every batch of a board.
+pub(crate) fn all_of(board: &Board) -> Vec<SignedBatch> {
+    compare(board, &[], &[]).they_lack
+}
+
 fn compare(board: &Board, heads: &[Head], forked: &[PeerKey]) -> Difference {
     let theirs: BTreeMap<(PeerKey, u64), &Head> =
         heads.iter().map(|head| ((head.author, head.incarnation), head)).collect();

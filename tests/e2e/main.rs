@@ -10,3 +10,4 @@ mod hostile;
 mod modules;
 mod restart;
 mod unequal;
+mod verify;

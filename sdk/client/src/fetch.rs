@@ -17,6 +17,8 @@ use tokio::task::spawn_blocking;
 pub const UNITS_DIR: &str = "units";
 /// The file that says whose outputs they are.
 pub const JOB_FILE: &str = "job.json";
+/// The file that proves what the job came to; `dugnad verify` reads it.
+pub const CERTIFICATE_FILE: &str = "certificate.dugnad";
 /// Most failed units whose reasons are asked for.
 pub const FAILED_REASONS_MAX: usize = 1_000;
 
@@ -89,6 +91,7 @@ pub(crate) async fn fetch(grid: &Grid, job: JobId, dir: &Path) -> Result<Fetched
     if status.state == JobState::Done {
         place.check(&status, &held).await?;
     }
+    place.receive_certificate(grid).await?;
     Ok(Fetched { status, written, present, failed_units })
 }
 
@@ -196,6 +199,22 @@ impl Place {
             fs::rename(&beside, &path)
         };
         write().map_err(|error: io::Error| Error::file(&path, error))
+    }
+
+    /// After the outputs, so that it proves at least these.
+    async fn receive_certificate(&self, grid: &Grid) -> Result<(), Error> {
+        let answer = grid.certificate(self.job).await?;
+        let chunks = answer.response.bytes_stream().map_err(io::Error::other);
+        let mut reader = BlockingReader::new(chunks, Handle::current());
+        let path = self.dir.join(CERTIFICATE_FILE);
+        self.blocking(move || {
+            let beside = path.with_extension("part");
+            let received = File::create(&beside)
+                .and_then(|mut file| io::copy(&mut reader, &mut file))
+                .and_then(|_| fs::rename(&beside, &path));
+            received.map_err(|error| Error::file(&path, error))
+        })
+        .await
     }
 
     /// A done job's outputs are all here, and they are those of its digest.

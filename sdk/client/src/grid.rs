@@ -183,8 +183,8 @@ impl Grid {
         route::stream(self.get(&format!("/v1/jobs/{job}/units/{unit}/output"))).await?.bytes().await
     }
 
-    /// Writes the outputs that are verified by now to `dir/units/00000000.out`… and the job's
-    /// status to `dir/job.json`. Outputs that are there already are kept, so an interrupted fetch
+    /// Writes the outputs that are verified by now to `dir/units/00000000.out`…, the job's status to
+    /// `dir/job.json` and what proves it to `dir/certificate.dugnad`. Outputs that are there already are kept, so an interrupted fetch
     /// is resumed by the same call. Once all are there they are checked against the job's digest.
     ///
     /// # Errors
@@ -201,6 +201,10 @@ impl Grid {
     pub async fn cancel(&self, job: JobId) -> Result<JobStatus, Error> {
         let path = format!("{}/v1/jobs/{job}", self.url);
         route::exchange(self.client.delete(path)).await?.json().await
+    }
+
+    pub(crate) async fn certificate(&self, job: JobId) -> Result<Answer, Error> {
+        route::stream(self.get(&format!("/v1/jobs/{job}/certificate"))).await
     }
 
     pub(crate) async fn outputs(&self, job: JobId, from: u32) -> Result<Answer, Error> {

@@ -48,7 +48,8 @@ pub use address::{API_FILE, ApiAddress, TOKEN_FILE, data_dir_default};
 pub use blocking::BlockingReader;
 pub use error::Error;
 pub use fetch::{
-    FAILED_REASONS_MAX, FailedUnit, Fetched, JOB_FILE, UNITS_DIR, merge_stdin, unit_file,
+    CERTIFICATE_FILE, FAILED_REASONS_MAX, FailedUnit, Fetched, JOB_FILE, UNITS_DIR, merge_stdin,
+    unit_file,
 };
 pub use grid::{Grid, JOB_PREFIX_DIGITS_MIN};
 pub use ids::{BlobHash, JobId, NotAnId, WorkId};

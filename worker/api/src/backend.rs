@@ -13,6 +13,9 @@ pub type BodyReader = BlockingReader<BoxStream<'static, io::Result<Bytes>>>;
 /// Outputs in unit order.
 pub type Outputs = BoxStream<'static, Result<(UnitIndex, Bytes), Refusal>>;
 
+/// A file in pieces.
+pub type Pieces = BoxStream<'static, Result<Bytes, Refusal>>;
+
 /// A blob that was stored.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Stored {
@@ -83,6 +86,8 @@ pub trait Backend: Clone + Send + Sync + 'static {
         job: JobId,
         from: UnitIndex,
     ) -> impl Future<Output = Result<Outputs, Refusal>> + Send;
+    /// What proves a job's verdicts, as the pieces of a file.
+    fn certificate(&self, job: JobId) -> impl Future<Output = Result<Pieces, Refusal>> + Send;
     /// Stops a job of this node.
     fn cancel(&self, job: JobId) -> impl Future<Output = Result<JobStatus, Refusal>> + Send;
     /// Every peer this node knows.

@@ -108,6 +108,14 @@ pub async fn outputs<B: Backend>(
     Ok(bytes_response(Body::from_stream(framed(outputs))))
 }
 
+/// `GET /v1/jobs/ID/certificate`: the file that proves what the job came to.
+pub async fn certificate<B: Backend>(
+    State(api): State<Shared<B>>,
+    Segments(job): Segments<JobId>,
+) -> Result<Response, Refusal> {
+    Ok(bytes_response(Body::from_stream(api.backend.certificate(id(job)).await?)))
+}
+
 fn id(job: JobId) -> mind::JobId {
     mind::JobId(mind::Hash(job.0))
 }

@@ -16,7 +16,7 @@ mod submission;
 #[cfg(test)]
 mod tests;
 
-pub use backend::{Backend, BodyReader, Outputs, Readiness, Stored, UnitOutput};
+pub use backend::{Backend, BodyReader, Outputs, Pieces, Readiness, Stored, UnitOutput};
 pub use refusal::Refusal;
 pub use submission::{Submission, SubmittedUnits};
 
@@ -110,6 +110,7 @@ fn router_with<B: Backend>(backend: B, token: &str, blob_bytes_max: u64) -> Rout
         .route("/v1/jobs/{job}", get(jobs::status::<B>).delete(jobs::cancel::<B>))
         .route("/v1/jobs/{job}/events", get(jobs::events::<B>))
         .route("/v1/jobs/{job}/outputs", get(jobs::outputs::<B>))
+        .route("/v1/jobs/{job}/certificate", get(jobs::certificate::<B>))
         .route("/v1/jobs/{job}/units/{unit}/output", get(jobs::output::<B>))
         .route("/v1/peers", get(node::peers::<B>))
         .route("/v1/status", get(node::status::<B>))

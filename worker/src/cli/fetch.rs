@@ -1,18 +1,31 @@
 //! `dugnad fetch`: the outputs of a job, as files; on wish merged into one.
 use super::Failure;
 use super::node::{self, NodeArguments};
+use crate::certificate::{self, Certificate};
 use crate::exec::run_once;
 use clap::builder::FalseyValueParser;
-use coordinator_free_scheduler::{Answer, Outcome, RunLimits};
+use coordinator_free_scheduler::{
+    Answer, Hash, Outcome, RunLimits, TableDirectory, TablePage, Units, Verdict, wire,
+};
 use dugnad_client::{
-    BlobHash, Fetched, Grid, JOB_FILE, JobId, JobState, JobStatus, UNITS_DIR, merge_stdin,
+    BlobHash, CERTIFICATE_FILE, Fetched, Grid, JOB_FILE, JobId, JobState, JobStatus, UNITS_DIR,
+    merge_stdin,
 };
 use serde::Serialize;
-use std::io::Read;
+use std::fs::File;
+use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// What the merging module wrote, in the directory of the outputs.
 pub const MERGED_FILE: &str = "merged.out";
+
+/// Where the blobs lie that units are computed from, by their names.
+const BLOBS_DIR: &str = "blobs";
+/// How often a certificate is asked for that does not prove all yet, …
+const CERTIFICATE_TRIES: u32 = 50;
+/// … and the pause between.
+const CERTIFICATE_PAUSE: Duration = Duration::from_millis(100);
 
 /// What merging may use: it sees all outputs at once, and harms nobody but who asked for it.
 const MERGE_LIMITS: RunLimits =
@@ -30,6 +43,10 @@ pub struct Arguments {
     /// Run the job's merging module on all outputs; what it writes goes to DIR/merged.out.
     #[arg(long, env = "DUGNAD_MERGE", value_parser = FalseyValueParser::new())]
     merge: bool,
+    /// Fetch all that units are computed from, too: `dugnad verify --recheck` needs it where the job
+    /// has inputs.
+    #[arg(long, env = "DUGNAD_INPUTS", value_parser = FalseyValueParser::new())]
+    inputs: bool,
     #[command(flatten)]
     node: NodeArguments,
 }
@@ -79,13 +96,81 @@ async fn fetch(arguments: &Arguments) -> Result<(Fetched, Option<Vec<u8>>), Fail
         })?),
         false => None,
     };
-    let fetched = grid.fetch(job, &arguments.out).await?;
+    let fetched = fetch_proved(&grid, job, &arguments.out).await?;
+    fetch_blobs(&grid, arguments).await?;
     match (merging, fetched.status.state) {
         (Some(module), JobState::Done) => Ok((fetched, Some(blob(&grid, module).await?))),
         (None, _) | (_, JobState::Running | JobState::Failed | JobState::Cancelled) => {
             Ok((fetched, None))
         }
     }
+}
+
+/// Fetches a job until its certificate proves what its node says of it. The last of this node's own
+/// statements may be on their way to the disk yet, before which nobody is shown them.
+async fn fetch_proved(grid: &Grid, job: JobId, out: &Path) -> Result<Fetched, Failure> {
+    for _ in 0..CERTIFICATE_TRIES {
+        let fetched = grid.fetch(job, out).await?;
+        let decided = fetched.status.verified + fetched.status.failed;
+        let certificate = read_certificate(out)?;
+        let proved = certificate.replay.verdicts();
+        if proved.iter().filter(|verdict| **verdict != Verdict::Open).count() as u64 >= decided {
+            return Ok(fetched);
+        }
+        tokio::time::sleep(CERTIFICATE_PAUSE).await;
+    }
+    let path = out.join(CERTIFICATE_FILE);
+    Err(Failure::Verification(format!("{}: proves less than the node says", path.display())))
+}
+
+fn read_certificate(out: &Path) -> Result<Certificate, Failure> {
+    let path = out.join(CERTIFICATE_FILE);
+    let named = |why: &dyn std::fmt::Display| format!("{}: {why}", path.display());
+    let file = File::open(&path).map_err(|error| Failure::Failed(named(&error)))?;
+    certificate::read(BufReader::new(file)).map_err(|error| Failure::Verification(named(&error)))
+}
+
+/// Where a blob lies in the directory of a fetched job.
+pub fn blob_path(out: &Path, blob: Hash) -> PathBuf {
+    out.join(BLOBS_DIR).join(blob.to_string())
+}
+
+/// Fetches the module; on wish the unit table and all inputs.
+async fn fetch_blobs(grid: &Grid, arguments: &Arguments) -> Result<(), Failure> {
+    let certificate = read_certificate(&arguments.out)?;
+    let work = &certificate.replay.manifest().work;
+    let keep = |hash: Hash| kept_blob(grid, &arguments.out, hash);
+    keep(work.module).await?;
+    let Units::Table { directory, .. } = work.units else { return Ok(()) };
+    if !arguments.inputs {
+        return Ok(());
+    }
+    let bad = |error: wire::WireError| Failure::Failed(format!("the unit table: {error}"));
+    for page in TableDirectory::decode(&keep(directory).await?).map_err(bad)?.pages {
+        for unit in TablePage::decode(&keep(page).await?).map_err(bad)?.units {
+            if let Some(input) = unit.input {
+                keep(input).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The bytes of a blob, which are in the directory then.
+async fn kept_blob(grid: &Grid, out: &Path, hash: Hash) -> Result<Vec<u8>, Failure> {
+    let path = blob_path(out, hash);
+    if let Ok(bytes) = std::fs::read(&path)
+        && Hash::of(&bytes) == hash
+    {
+        return Ok(bytes);
+    }
+    let bytes = blob(grid, BlobHash(hash.0)).await?;
+    let beside = path.with_extension("part");
+    std::fs::create_dir_all(out.join(BLOBS_DIR))
+        .and_then(|()| std::fs::write(&beside, &bytes))
+        .and_then(|()| std::fs::rename(&beside, &path))
+        .map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))?;
+    Ok(bytes)
 }
 
 async fn blob(grid: &Grid, blob: BlobHash) -> Result<Vec<u8>, Failure> {

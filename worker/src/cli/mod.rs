@@ -12,6 +12,7 @@ mod peers;
 mod run;
 mod status;
 mod submit;
+mod verify;
 mod watch;
 
 use clap::{Parser, Subcommand};
@@ -37,6 +38,8 @@ enum Command {
     Watch(watch::Arguments),
     /// Get the outputs of a job.
     Fetch(fetch::Arguments),
+    /// Check a fetched job offline: its certificate and every output.
+    Verify(verify::Arguments),
     /// Show the node, or one job.
     Status(status::Arguments),
     /// Show the peers of the node.
@@ -94,6 +97,7 @@ pub fn main() -> ExitCode {
         Command::Submit(arguments) => submit::main(arguments),
         Command::Watch(arguments) => watch::main(arguments),
         Command::Fetch(arguments) => fetch::main(arguments),
+        Command::Verify(arguments) => verify::main(arguments),
         Command::Status(arguments) => status::main(arguments),
         Command::Peers(arguments) => peers::main(arguments),
         Command::Cancel(arguments) => cancel::main(arguments),

@@ -3,27 +3,30 @@ use super::{
     Command, LONELY_SENTENCE,
     assets::{AssetError, Assets},
     draw,
+    event::Evidence,
+    shown::{failure, shown, success, vouchers},
     status::Standing,
 };
 use crate::{
     api::{
-        Backend, BodyReader, Outputs, Readiness, Refusal, Stored, Submission, SubmittedUnits,
-        UnitOutput,
+        Backend, BodyReader, Outputs, Pieces, Readiness, Refusal, Stored, Submission,
+        SubmittedUnits, UnitOutput,
     },
+    certificate,
     exec::Executor,
     invite::Invite,
     keys::Identity,
     net,
     store::StoreError,
-    telemetry::{Metrics, outcome_kind},
+    telemetry::Metrics,
 };
 use bytes::Bytes;
 use coordinator_free_scheduler::{
-    CommandError, ENGINE, Hash, JobId, JobState, LOT_UNITS_DEFAULT, MANIFEST_CONTEXT, Manifest,
-    Outcome, PAGE_UNITS, SignedManifest, TableDirectory, TablePage, UnitEntry, UnitIndex, Units,
+    CommandError, ENGINE, Hash, JobId, JobState, LOT_UNITS_DEFAULT, LotIndex, MANIFEST_CONTEXT,
+    Manifest, PAGE_UNITS, SignedManifest, TableDirectory, TablePage, UnitEntry, UnitIndex, Units,
     Verdict, Work, wire,
 };
-use dugnad_client::{BlobHash, JobStatus, NodeStatus, PeerState, PeerStatus, Submitted};
+use dugnad_client::{JobStatus, NodeStatus, PeerState, PeerStatus, Submitted};
 use futures::{StreamExt, stream};
 use std::{
     sync::Arc,
@@ -167,6 +170,11 @@ impl Handle {
         self.ask(ask).await?.ok_or_else(|| no_such_job(job))
     }
 
+    async fn evidence(&self, job: JobId, lot: LotIndex) -> Result<Evidence, Refusal> {
+        let ask = |answer| Command::Evidence { job, lot, answer };
+        self.ask(ask).await?.ok_or_else(|| no_such_job(job))
+    }
+
     async fn standing(&self, job: JobId) -> Result<Standing, Refusal> {
         self.ask(|answer| Command::Job(job, answer)).await?.ok_or_else(|| no_such_job(job))
     }
@@ -218,65 +226,6 @@ fn refused(error: CommandError) -> Refusal {
             Refusal::Busy(error.to_string())
         }
         CommandError::NotTheOwner(_) => Refusal::Conflict(error.to_string()),
-    }
-}
-
-/// The digest of the output of a unit that went as its scientist hoped.
-fn success(verdict: &Verdict) -> Option<Hash> {
-    match verdict {
-        Verdict::Verified { answer, .. } => match &answer.outcome {
-            Outcome::Exit { code: 0, digest, .. } => Some(*digest),
-            Outcome::Exit { .. }
-            | Outcome::Trap(_)
-            | Outcome::OutOfFuel
-            | Outcome::OutputTooLarge
-            | Outcome::Invalid(_) => None,
-        },
-        Verdict::Open | Verdict::Failed(_) => None,
-    }
-}
-
-fn vouchers(verdict: &Verdict) -> &[coordinator_free_scheduler::PeerKey] {
-    match verdict {
-        Verdict::Verified { vouchers, .. } => vouchers,
-        Verdict::Open | Verdict::Failed(_) => &[],
-    }
-}
-
-/// Why a decided unit has no output, in a few words.
-fn failure(verdict: &Verdict) -> String {
-    match verdict {
-        Verdict::Open => "not decided yet".into(),
-        Verdict::Failed(reason) => reason.to_string(),
-        Verdict::Verified { answer, .. } => match &answer.outcome {
-            Outcome::Exit { code, .. } => format!("exit code {code}"),
-            Outcome::Trap(class) => format!("trap: {class:?}"),
-            Outcome::Invalid(reason) => format!("invalid module: {reason:?}"),
-            other => outcome_kind(other).replace('_', " "),
-        },
-    }
-}
-
-fn shown(standing: Standing) -> JobStatus {
-    let status = standing.status;
-    JobStatus {
-        job: dugnad_client::JobId(standing.job.0.0),
-        state: match status.state {
-            JobState::Running => dugnad_client::JobState::Running,
-            JobState::Done => dugnad_client::JobState::Done,
-            JobState::Failed => dugnad_client::JobState::Failed,
-            JobState::Cancelled => dugnad_client::JobState::Cancelled,
-        },
-        units: status.units.into(),
-        verified: status.verified.into(),
-        failed: status.failed.into(),
-        running: status.running.into(),
-        queued: status.queued.into(),
-        executions: status.executions.into(),
-        output_digest: standing.output_digest.map(|digest| BlobHash(digest.0)),
-        name: standing.name,
-        work: dugnad_client::WorkId(standing.work.0.0),
-        merge: standing.merge.map(|merge| BlobHash(merge.0)),
     }
 }
 
@@ -397,6 +346,18 @@ impl Backend for Handle {
             }
         });
         Ok(pages.flat_map(stream::iter).boxed())
+    }
+
+    async fn certificate(&self, job: JobId) -> Result<Pieces, Refusal> {
+        let first = self.evidence(job, 0).await?;
+        let (lots, head) = (first.lots, certificate::head(&first.manifest));
+        let handle = self.clone();
+        let rest = stream::iter(1..lots).then(move |lot| {
+            let handle = handle.clone();
+            async move { Ok(certificate::batches(&handle.evidence(job, lot).await?.batches)) }
+        });
+        let first = [Ok(head), Ok(certificate::batches(&first.batches))];
+        Ok(stream::iter(first).chain(rest).boxed())
     }
 
     async fn cancel(&self, job: JobId) -> Result<JobStatus, Refusal> {

@@ -3,7 +3,7 @@ use super::{collect, status::Standing};
 use crate::store::StoreError;
 use coordinator_free_scheduler::{
     Answer, CommandError, Hash, JobId, LotIndex, Nonce, PeerKey, PeerRecord, Signature,
-    SignedManifest, UnitIndex, Verdict, Void,
+    SignedBatch, SignedManifest, UnitIndex, Verdict, Void,
 };
 use tokio::sync::{oneshot, watch};
 
@@ -37,6 +37,13 @@ pub struct Finished {
     pub output: Option<Vec<u8>>,
 }
 
+/// What proves the verdicts of a lot.
+pub struct Evidence {
+    pub manifest: SignedManifest,
+    pub lots: u32,
+    pub batches: Vec<SignedBatch>,
+}
+
 /// What the API asks; each carries where the answer goes.
 pub enum Command {
     Submit(SignedManifest, oneshot::Sender<Result<JobId, CommandError>>),
@@ -49,6 +56,12 @@ pub enum Command {
         from: UnitIndex,
         most: u32,
         answer: oneshot::Sender<Option<Vec<Verdict>>>,
+    },
+    /// What was said of a lot; with its manifest.
+    Evidence {
+        job: JobId,
+        lot: LotIndex,
+        answer: oneshot::Sender<Option<Evidence>>,
     },
     Records(oneshot::Sender<Vec<(PeerKey, PeerRecord)>>),
 }

@@ -15,6 +15,7 @@ mod neighbours;
 mod runs;
 mod scribe;
 mod shelf;
+mod shown;
 mod status;
 
 pub use backend::Handle;
@@ -34,7 +35,7 @@ use coordinator_free_scheduler::{
     Config, Input, Job, JobId, JobState, Millis, Node, Notice, Output, Pace, PeerKey, Record,
     UnitIndex, Verdict, wire,
 };
-use event::{Command, Event, Finished};
+use event::{Command, Event, Evidence, Finished};
 use futures::future::OptionFuture;
 use neighbours::Neighbours;
 use runs::Runs;
@@ -379,6 +380,14 @@ impl Driver {
                     job.verdicts(units)
                 });
                 drop(answer.send(verdicts));
+            }
+            Command::Evidence { job, lot, answer } => {
+                let evidence = self.node.job(job).map(|known| Evidence {
+                    manifest: known.signed.clone(),
+                    lots: known.manifest.lots(),
+                    batches: self.node.evidence(job, lot).unwrap_or_default(),
+                });
+                drop(answer.send(evidence));
             }
             Command::Records(answer) => {
                 drop(answer.send(self.node.ledger().records().collect()));

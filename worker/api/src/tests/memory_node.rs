@@ -1,6 +1,6 @@
 //! A [`Backend`] that keeps everything in memory and computes nothing: tests say what is verified.
 use crate::{
-    Backend, BodyReader, Outputs, Readiness, Refusal, Stored, Submission, SubmittedUnits,
+    Backend, BodyReader, Outputs, Pieces, Readiness, Refusal, Stored, Submission, SubmittedUnits,
     UnitOutput,
 };
 use bytes::Bytes;
@@ -170,6 +170,12 @@ impl Backend for MemoryNode {
             }
         }
         Ok(stream::iter(ready).boxed())
+    }
+
+    async fn certificate(&self, job: JobId) -> Result<Pieces, Refusal> {
+        self.with_job(job, |_| ())?;
+        Ok(stream::iter([Ok(Bytes::from_static(b"a cert")), Ok(Bytes::from_static(b"ificate"))])
+            .boxed())
     }
 
     async fn cancel(&self, job: JobId) -> Result<JobStatus, Refusal> {

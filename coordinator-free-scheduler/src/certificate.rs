@@ -1,0 +1,117 @@
+//! What a job came to, told again from what was said about it: offline, with nobody to ask.
+//!
+//! A certificate is a signed manifest and the signed batches of all who took part. Verdicts are a pure
+//! function of these, so whoever replays them comes to what the submitter's node came to, or sees where
+//! it cannot have. What it is not: proof that an answer is right; it proves who vouched for it, and that
+//! they could not have copied from each other.
+use crate::{
+    Board, Fault, JobId, LotIndex, Manifest, ManifestError, Node, PeerKey, SignedBatch,
+    SignedManifest, UnitIndex, Verdict, sync::all_of, wire::WireError,
+};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    vec::Vec,
+};
+use core::fmt;
+
+/// A job on its way from statements to verdicts.
+pub struct Replay {
+    job: JobId,
+    manifest: Manifest,
+    boards: BTreeMap<LotIndex, Board>,
+}
+
+/// Why a batch has no place in a certificate.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Unfit {
+    /// Not a batch.
+    Malformed(WireError),
+    /// It is about another job.
+    OtherJob(JobId),
+    /// It is about a lot that the job has not.
+    NoSuchLot(LotIndex),
+    /// It cannot stand beside those before it.
+    Fault(Fault),
+}
+
+impl fmt::Display for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unfit::Malformed(error) => write!(f, "not a batch of statements: {error}"),
+            Unfit::OtherJob(job) => write!(f, "about job {job}"),
+            Unfit::NoSuchLot(lot) => write!(f, "about lot {lot}, which the job has not"),
+            Unfit::Fault(fault) => write!(f, "{fault:?}"),
+        }
+    }
+}
+
+impl core::error::Error for Unfit {}
+
+impl Replay {
+    /// Begins with what the owner signed. The signature is the body's to check.
+    ///
+    /// # Errors
+    /// It is no manifest.
+    pub fn new(signed: &SignedManifest) -> Result<Replay, ManifestError> {
+        Ok(Replay { job: signed.id(), manifest: signed.open()?, boards: BTreeMap::new() })
+    }
+
+    /// The job's name.
+    pub fn job(&self) -> JobId {
+        self.job
+    }
+
+    /// What it asks for.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Adds what somebody said, in any order, and answers who. The signature is the body's to check.
+    ///
+    /// # Errors
+    /// It has no place in this certificate.
+    pub fn add(&mut self, signed: SignedBatch) -> Result<PeerKey, Unfit> {
+        let batch = signed.open().map_err(Unfit::Malformed)?;
+        if batch.job != self.job {
+            return Err(Unfit::OtherJob(batch.job));
+        }
+        if batch.lot >= self.manifest.lots() {
+            return Err(Unfit::NoSuchLot(batch.lot));
+        }
+        let (owner, profile) = (self.manifest.owner, self.manifest.profile);
+        let range = self.manifest.lot_range(batch.lot);
+        let fresh = || Board::new(self.job, owner, batch.lot, profile, range);
+        let board = self.boards.entry(batch.lot).or_insert_with(fresh);
+        let author = batch.author;
+        board.merge(signed, Arc::new(batch)).map_err(Unfit::Fault)?;
+        Ok(author)
+    }
+
+    /// What each unit has come to, in unit order.
+    pub fn verdicts(&self) -> Vec<Verdict> {
+        let lots = 0..self.manifest.lots();
+        let of = |lot: LotIndex| {
+            let range: core::ops::Range<UnitIndex> = self.manifest.lot_range(lot);
+            match self.boards.get(&lot) {
+                Some(board) => board.verdicts(range),
+                None => range.map(|_| Verdict::Open).collect(),
+            }
+        };
+        lots.flat_map(of).collect()
+    }
+
+    /// Whose statements were given.
+    pub fn authors(&self) -> BTreeSet<PeerKey> {
+        let of = |board: &Board| board.authors().map(|(_, key)| key).collect::<Vec<_>>();
+        self.boards.values().flat_map(of).collect()
+    }
+}
+
+impl Node {
+    /// All that was said of a lot, as far as this node knows it: the part of a certificate about it.
+    /// None of a job or lot that it does not hold.
+    pub fn evidence(&self, job: JobId, lot: LotIndex) -> Option<Vec<SignedBatch>> {
+        Some(all_of(&self.jobs.get(&job)?.lots.get(&lot)?.board))
+    }
+}
