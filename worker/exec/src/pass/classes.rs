@@ -39,6 +39,26 @@ pub enum Use {
     Bits,
 }
 
+impl Use {
+    /// The local that is read or written.
+    pub fn local(self) -> Option<u32> {
+        match self {
+            Use::LocalGet(local) | Use::LocalSet(local) | Use::LocalTee(local) => Some(local),
+            _ => None,
+        }
+    }
+
+    /// The same of a local of another name.
+    pub fn renamed(self, local: u32) -> Use {
+        match self {
+            Use::LocalGet(_) => Use::LocalGet(local),
+            Use::LocalSet(_) => Use::LocalSet(local),
+            Use::LocalTee(_) => Use::LocalTee(local),
+            other => other,
+        }
+    }
+}
+
 const NUMBER: Use = Use::Number([true; 2]);
 
 /// What an operator does.

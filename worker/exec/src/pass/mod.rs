@@ -17,6 +17,7 @@ mod meter;
 mod nan;
 mod sections;
 mod steps;
+mod webs;
 
 pub use meter::STACK_SLOTS_MAX;
 
@@ -128,8 +129,8 @@ fn pass_function(
     code: &mut CodeSection,
     counts: &mut Counts,
 ) -> Result<(), PassError> {
-    let steps = steps::steps(function, body)?;
-    let (sites, meter) = (nan::sites(function, &steps), Meter::of(&steps));
+    let mut steps = steps::steps(function, body)?;
+    let (sites, meter) = (nan::sites(function, &mut steps), Meter::of(&steps));
     let too_large = PassError::TooLarge;
     let blocks = (meter.blocks.len() + sites.len()) as u64;
     within("blocks in a function", blocks, BLOCKS_MAX).map_err(too_large)?;

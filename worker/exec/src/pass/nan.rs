@@ -3,13 +3,15 @@
 //!
 //! Each value is *Exact* (its bits are the same everywhere), *Number* (no NaN, read in some shapes) or
 //! *Arith* (a NaN in it may have any bits). A value is used once, so where an Arith value meets a use
-//! that looks at its bits, the operator that made it is marked. Locals hold Arith values of a shape if
-//! nothing else is ever written to them; found by trying: all are taken to be such, and whichever
-//! proves not to be is taken for something else in the next round.
+//! that looks at its bits, the operator that made it is marked. Locals, each [web](webs) of them taken for
+//! a local of its own, hold Arith values of a shape if nothing else is ever written to them; found by
+//! trying: all are taken to be such, and whichever proves not to be is taken for something else in the
+//! next round.
 use super::{
     Sites,
     classes::{Shape, Use},
     steps::{Step, Steps},
+    webs::{self, Web},
 };
 use std::collections::BTreeSet;
 use wasmparser::{FuncValidator, ValType, ValidatorResources};
@@ -50,17 +52,19 @@ struct Analysis {
     refuted: BTreeSet<u32>,
 }
 
-/// The sites of a function.
-pub fn sites(function: &FuncValidator<ValidatorResources>, steps: &Steps) -> Sites {
-    let Steps { steps, locals, parameters, .. } = steps;
-    let local =
-        |index: u32| match function.get_local_type(index).filter(|_| index >= *parameters)? {
-            ValType::F32 => Some(Shape::F32),
-            ValType::F64 => Some(Shape::F64),
-            ValType::V128 => Some(Shape::F64x2),
-            _ => None,
-        };
-    let mut locals: Vec<Local> = (0..*locals).map(local).collect();
+/// The sites of a function, whose operators name webs from then on.
+pub fn sites(function: &FuncValidator<ValidatorResources>, steps: &mut Steps) -> Sites {
+    let shape = |local: u32| match function.get_local_type(local)? {
+        ValType::F32 => Some(Shape::F32),
+        ValType::F64 => Some(Shape::F64),
+        ValType::V128 => Some(Shape::F64x2),
+        _ => None,
+    };
+    let webs = webs::split(steps, |local| shape(local).is_some());
+    let Steps { steps, parameters, .. } = steps;
+    let is_argument = |web: &Web| web.entered && web.local < *parameters;
+    let held = |web: &Web| shape(web.local).filter(|_| !is_argument(web));
+    let mut locals: Vec<Local> = webs.iter().map(held).collect();
     for _ in 0..ROUNDS_MAX {
         let mut analysis = Analysis::new(locals.clone());
         steps.iter().enumerate().for_each(|(at, step)| analysis.take(at, step));

@@ -15,6 +15,8 @@ pub struct Step {
     pub height: usize,
     /// Whether it is never reached.
     pub dead: bool,
+    /// Whether it may lead to the next.
+    pub falls: bool,
     /// Where it leads.
     pub flow: Flow,
 }
@@ -52,6 +54,8 @@ pub enum Bulk {
 /// A function's operators, and what it is made of.
 pub struct Steps {
     pub steps: Vec<Step>,
+    /// From which operator to which it leads otherwise than from one to the next.
+    pub links: Vec<(usize, usize)>,
     /// Locals, parameters among them.
     pub locals: u32,
     pub parameters: u32,
@@ -62,12 +66,13 @@ pub struct Steps {
 }
 
 /// An open block.
+#[derive(Default)]
 struct Frame {
     is_if: bool,
     /// Where it begins, if it is a loop.
     head: Option<usize>,
-    /// Whether a branch leads to its label.
-    targeted: bool,
+    /// The operators that lead to its label; of an `if`, first the one that closes the other arm.
+    from: Vec<usize>,
 }
 
 /// Reads a function.
@@ -78,7 +83,7 @@ pub fn steps(
     let mut reader = body.get_binary_reader();
     function.read_locals(&mut reader)?;
     let (mut steps, mut height_max, mut targets_max) = (Vec::new(), 0, 0);
-    let mut frames = vec![Frame { is_if: false, head: None, targeted: false }];
+    let (mut frames, mut links) = (vec![Frame::default()], Vec::new());
     let mut operators = body.get_operators_reader()?;
     while !operators.eof() {
         let (operator, offset) = operators.read_with_offset()?;
@@ -92,12 +97,15 @@ pub fn steps(
         height_max = height_max.max(height);
         // What an `else` or `end` closes may be dead, what follows is not.
         let dead = dead && !matches!(operator, Op::Else | Op::End);
-        let flow = flow(&operator, &mut frames, &mut steps);
-        steps.push(Step { used: use_of(&operator), pops: arity.0 as usize, height, dead, flow });
+        let flow = flow(&operator, &mut frames, &mut steps, &mut links);
+        let stays = function.get_control_frame(0).is_some_and(|frame| !frame.unreachable);
+        let falls = !dead && stays && !matches!(operator, Op::Else);
+        let (used, pops) = (use_of(&operator), arity.0 as usize);
+        steps.push(Step { used, pops, height, dead, falls, flow });
     }
     operators.finish()?;
     let (locals, parameters) = (function.len_locals(), parameters(function));
-    Ok(Steps { steps, locals, parameters, height_max, targets_max })
+    Ok(Steps { steps, links, locals, parameters, height_max, targets_max })
 }
 
 /// How many of its locals are parameters.
@@ -108,26 +116,39 @@ fn parameters(function: &FuncValidator<ValidatorResources>) -> u32 {
     signature.map_or(u32::MAX, |signature| signature.unwrap_func().params().len() as u32)
 }
 
-fn flow(operator: &Op<'_>, frames: &mut Vec<Frame>, before: &mut [Step]) -> Flow {
+fn flow(
+    operator: &Op<'_>,
+    frames: &mut Vec<Frame>,
+    before: &mut [Step],
+    links: &mut Vec<(usize, usize)>,
+) -> Flow {
+    let at = before.len();
     match operator {
         Op::Block { .. } | Op::Loop { .. } | Op::If { .. } => {
             let (is_if, is_loop) =
                 (matches!(operator, Op::If { .. }), matches!(operator, Op::Loop { .. }));
-            let head = is_loop.then_some(before.len());
-            frames.push(Frame { is_if, head, targeted: false });
+            let head = is_loop.then_some(at);
+            frames.push(Frame { is_if, head, from: is_if.then_some(at).into_iter().collect() });
             match (is_if, is_loop) {
                 (true, _) => Flow::Fork(1),
                 (_, true) => Flow::Loop { again: false },
                 _ => Flow::Straight(0),
             }
         }
-        Op::Else => Flow::Fork(0),
+        Op::Else => {
+            if let Some(first) = frames.last_mut().and_then(|frame| frame.from.first_mut()) {
+                links.push((core::mem::replace(first, at), at + 1));
+            }
+            Flow::Fork(0)
+        }
         Op::End => {
             let Some(frame) = frames.pop() else { return Flow::Straight(0) };
+            let targeted = !frame.from.is_empty();
             if let Some(head) = frame.head {
-                before[head].flow = Flow::Loop { again: frame.targeted };
+                before[head].flow = Flow::Loop { again: targeted };
             }
-            let joins = frame.is_if || frame.targeted && frame.head.is_none();
+            links.extend(frame.from.iter().map(|from| (*from, frame.head.unwrap_or(at))));
+            let joins = frame.is_if || targeted && frame.head.is_none();
             match (frames.is_empty(), joins) {
                 (true, _) => Flow::Leave,
                 (false, true) => Flow::Fork(0),
@@ -135,11 +156,11 @@ fn flow(operator: &Op<'_>, frames: &mut Vec<Frame>, before: &mut [Step]) -> Flow
             }
         }
         Op::Br { relative_depth } | Op::BrIf { relative_depth } => {
-            Flow::Jump { leaves: branch(frames, *relative_depth) }
+            Flow::Jump { leaves: branch(frames, *relative_depth, at) }
         }
         Op::BrTable { targets } => {
             let targets = targets.targets().flatten().chain([targets.default()]);
-            let leaves = targets.fold(false, |leaves, depth| branch(frames, depth) | leaves);
+            let leaves = targets.fold(false, |leaves, depth| branch(frames, depth, at) | leaves);
             Flow::Jump { leaves }
         }
         Op::Return => Flow::Leave,
@@ -159,10 +180,10 @@ fn flow(operator: &Op<'_>, frames: &mut Vec<Frame>, before: &mut [Step]) -> Flow
 }
 
 /// Notes a branch to a label; answers whether that is the function's own.
-fn branch(frames: &mut [Frame], depth: u32) -> bool {
-    let at = frames.len().checked_sub(1 + depth as usize);
-    if let Some(frame) = at.and_then(|at| frames.get_mut(at)) {
-        frame.targeted = true;
+fn branch(frames: &mut [Frame], depth: u32, from: usize) -> bool {
+    let label = frames.len().checked_sub(1 + depth as usize);
+    if let Some(frame) = label.and_then(|label| frames.get_mut(label)) {
+        frame.from.push(from);
     }
-    at == Some(0)
+    label == Some(0)
 }

@@ -49,14 +49,52 @@ const SEEN: &[&str] = &[
     "(func (export \"f\") (param f64 f32) (result i64) (block $out (result f64)
         (br_if $out (f64.div (local.get 0) (local.get 0)) (i32.const 1))
         (return (i64.const 7))) (i64.reinterpret_f64))",
+    "(func (export \"f\") (param f64 f32) (result i64) (local i64)
+        (loop $again
+            (local.set 2 (i64.reinterpret_f64 (local.get 0)))
+            (local.set 0 (f64.div (local.get 0) (local.get 0)))
+            (br_if $again (i64.eqz (local.get 2))))
+        (local.get 2))",
+    "(func (export \"f\") (param f64 f32) (result i64) (local f64)
+        (if (f32.eq (local.get 1) (local.get 1))
+            (then (local.set 2 (f64.div (local.get 0) (local.get 0))))
+            (else (local.set 2 (f64.const 1))))
+        (i64.reinterpret_f64 (local.get 2)))",
 ];
 
-/// A NaN that is only carried about: its payload stays.
+/// A NaN that is only carried about, through what is put in here: its payload stays.
 const CARRIED: &str = r#"(memory (export "m") 1) (data (i32.const 0) "\01\02\03\04\05\06\f8\ff")
-    (func $same (param f64) (result f64) (local f64) (local.set 1 (local.get 0)) (local.get 1))
+    (func $same (param f64) (result f64) (local f64) {})
     (func (export "f") (param f64 f32) (result i64)
         (f64.store (i32.const 8) (call $same (f64.load (i32.const 0))))
         (i64.load (i32.const 8)))"#;
+
+/// Ways through a local, which holds sums as well: before, on another path, in another turn.
+const THROUGH: &[&str] = &[
+    "(local.set 1 (local.get 0)) (local.get 1)",
+    "(local.set 1 (f64.add (local.get 0) (f64.const 1)))
+     (drop (f64.add (local.get 1) (local.get 1)))
+     (local.set 1 (local.get 0)) (local.get 1)",
+    "(local.set 1 (local.get 0))
+     (block (br_if 0 (i32.const 1)) (local.set 1 (f64.add (local.get 0) (f64.const 1))))
+     (local.get 1)",
+    "(block (block (br_table 0 1 (i32.const 0))) (local.set 1 (local.get 0)) (br 0)
+        (local.set 1 (f64.add (local.get 0) (f64.const 1)))) (local.get 1)",
+    "(if (f64.ne (local.get 0) (local.get 0))
+        (then (local.set 1 (local.get 0)))
+        (else (local.set 1 (f64.add (local.get 0) (f64.const 1))))) (local.get 1)",
+    "(local.set 1 (local.get 0))
+     (if (f64.eq (local.get 0) (local.get 0))
+        (then (local.set 1 (f64.add (local.get 0) (f64.const 1))))) (local.get 1)",
+    "(local i32) (local.set 1 (f64.add (local.get 0) (f64.const 1)))
+     (loop $again
+        (if (local.get 2) (then (return (local.get 1))))
+        (local.set 1 (local.get 0)) (local.set 2 (i32.const 1)) (br $again))
+     (unreachable)",
+    "(drop (f64.add (local.get 0) (local.get 0)))
+     (block (br_if 0 (i32.const 1)) (local.set 0 (f64.add (local.get 0) (f64.const 1))))
+     (local.get 0)",
+];
 
 fn engine(canonical: bool) -> Engine {
     engine_for(None, canonical)
@@ -169,10 +207,29 @@ fn a_nan_of_arithmetic_has_one_look_wherever_it_is_seen() {
 
 #[test]
 fn a_nan_that_is_carried_about_keeps_its_payload() {
-    let module = wat::parse_str(format!("(module {CARRIED})")).expect("the test's module is right");
-    let as_is = seen(&engine(false), &module);
-    assert!(as_is.as_ref().is_some_and(|seen| seen.contains("f8060504030201")), "{as_is:?}");
-    assert_eq!(seen(&engine(false), &passed(&module)), as_is);
+    for through in THROUGH {
+        let text = format!("(module {})", CARRIED.replace("{}", through));
+        let module = wat::parse_str(text).expect("the test's module is right");
+        let as_is = seen(&engine(false), &module);
+        assert!(as_is.as_ref().is_some_and(|seen| seen.contains("f8060504030201")), "{as_is:?}");
+        assert_eq!(seen(&engine(false), &passed(&module)), as_is, "{through}");
+    }
+}
+
+/// The product is in the local after something that was loaded: only what is stored is a site.
+#[test]
+fn values_that_share_a_local_are_told_apart() {
+    let module = wat::parse_str(
+        r#"(module (memory 1) (func (local f64)
+            (local.set 0 (f64.load (i32.const 0)))
+            (f64.store (i32.const 8) (local.get 0))
+            (loop $again
+                (local.set 0 (f64.mul (f64.load (i32.const 16)) (f64.const 3)))
+                (f64.store (i32.const 24) (f64.add (local.get 0) (f64.const 1)))
+                (br_if $again (f64.gt (local.get 0) (f64.const 1))))))"#,
+    );
+    let passed = pass(&module.expect("the test's module is right")).expect("it is valid");
+    assert_eq!(passed.sites.nans, 1);
 }
 
 /// A module made up from a seed.
