@@ -138,28 +138,31 @@ impl Writer<'_> {
 
     /// Takes the fuel of a block.
     fn charge(&mut self, charge: Charge) {
-        let (global, local) = (self.globals.fuel, self.local(ValType::I64));
-        let has_local = self.meter.has_local();
-        let mut code = self.function.instructions();
-        if charge.fetch {
-            code.global_get(global)
-        } else {
-            code.local_get(local)
-        };
-        if charge.fuel > 0 {
-            code.i64_const(charge.fuel as i64).i64_sub();
+        if charge.fetch && self.meter.has_local() {
+            let (global, local) = (self.globals.fuel, self.local(ValType::I64));
+            self.function.instructions().global_get(global).local_set(local);
         }
-        match (has_local, charge.check) {
-            (true, _) => code.local_set(local),
-            (false, _) => code.global_set(global),
-        };
         if charge.check {
-            self.check();
+            self.check(charge.fuel);
+        }
+        if charge.fuel > 0 {
+            self.less(charge.fuel);
+            self.set_counter();
         }
     }
 
-    /// Ends the guest if its fuel has ended; whoever runs it sees so by the global.
-    fn check(&mut self) {
+    /// Ends the guest if it has less fuel than this; whoever runs it sees so by the global. Looking at
+    /// the counter before it changes leaves the engine one value of it to keep in a loop, not two.
+    fn check(&mut self, fuel: u64) {
+        self.counter();
+        let mut code = self.function.instructions();
+        code.i64_const(fuel as i64).i64_lt_s().if_(BlockType::Empty);
+        self.less(fuel);
+        let global = self.globals.fuel;
+        self.function.instructions().global_set(global).unreachable().end();
+    }
+
+    fn counter(&mut self) {
         let (global, local) = (self.globals.fuel, self.local(ValType::I64));
         let has_local = self.meter.has_local();
         let mut code = self.function.instructions();
@@ -168,11 +171,25 @@ impl Writer<'_> {
         } else {
             code.global_get(global)
         };
-        code.i64_const(0).i64_lt_s().if_(BlockType::Empty);
+    }
+
+    fn set_counter(&mut self) {
+        let (global, local) = (self.globals.fuel, self.local(ValType::I64));
+        let has_local = self.meter.has_local();
+        let mut code = self.function.instructions();
         if has_local {
-            code.local_get(local).global_set(global);
+            code.local_set(local)
+        } else {
+            code.global_set(global)
+        };
+    }
+
+    /// The counter less this.
+    fn less(&mut self, fuel: u64) {
+        self.counter();
+        if fuel > 0 {
+            self.function.instructions().i64_const(fuel as i64).i64_sub();
         }
-        code.unreachable().end();
     }
 
     fn spill(&mut self) {
@@ -200,7 +217,7 @@ impl Writer<'_> {
             code.i64_const(BYTES_PER_FUEL_LOG2).i64_shr_u();
         }
         code.i64_sub().local_set(local);
-        self.check();
+        self.check(0);
     }
 
     /// Keeps the value on the stack if it equals itself, lane by lane; else the canonical NaN.
