@@ -146,7 +146,11 @@ impl Writer<'_> {
             self.check(charge.fuel);
         }
         if charge.fuel > 0 {
-            self.less(charge.fuel);
+            if charge.after_loop {
+                self.less_apart(charge.fuel);
+            } else {
+                self.less(charge.fuel);
+            }
             self.set_counter();
         }
     }
@@ -190,6 +194,14 @@ impl Writer<'_> {
         if fuel > 0 {
             self.function.instructions().i64_const(fuel as i64).i64_sub();
         }
+    }
+
+    /// The same as `!(!counter + fuel)`. Two subtractions in a row an engine makes one, of the counter
+    /// as it was before the first; were the first in a loop, it would keep that in every turn.
+    fn less_apart(&mut self, fuel: u64) {
+        self.counter();
+        let mut code = self.function.instructions();
+        code.i64_const(-1).i64_xor().i64_const(fuel as i64).i64_add().i64_const(-1).i64_xor();
     }
 
     fn spill(&mut self) {

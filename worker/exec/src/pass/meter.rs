@@ -44,6 +44,8 @@ pub struct Charge {
     pub check: bool,
     /// Whether the counter must be fetched from the global first.
     pub fetch: bool,
+    /// Whether the block follows a branch back to the head of a loop.
+    pub after_loop: bool,
 }
 
 impl Meter {
@@ -57,10 +59,14 @@ impl Meter {
         let slots = CALL_SLOTS + u64::from(function.locals) + function.height_max as u64;
         meter.slots = slots.min(STACK_SLOTS_MAX as u64 + 1) as i32;
         let long = function.steps.len() as u64 > LONG_FUEL;
-        let mut block = (0, Charge { fuel: entry, check: calls || long, fetch: true });
+        let first = Charge { fuel: entry, check: calls || long, fetch: true, after_loop: false };
+        let back = function.links.iter().filter(|(from, to)| to <= from);
+        let back: BTreeSet<usize> = back.map(|(from, _)| *from).collect();
+        let mut block = (0, first);
         for (at, step) in function.steps.iter().enumerate().filter(|(_, step)| !step.dead) {
             let next = meter.step(at, step.flow, &mut block.1);
             if let Some(next) = next {
+                let next = Charge { after_loop: back.contains(&at), ..next };
                 meter.begin(core::mem::replace(&mut block, (at + 1, next)));
             }
         }
@@ -117,7 +123,7 @@ impl Meter {
     }
 
     fn begin(&mut self, (at, charge): (usize, Charge)) {
-        if charge != Charge::default() {
+        if charge.fuel > 0 || charge.check || charge.fetch {
             self.blocks.insert(at, charge);
         }
     }
