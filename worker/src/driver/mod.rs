@@ -32,7 +32,7 @@ use assets::Assets;
 use checkpoints::Checkpoints;
 use collect::Collector;
 use coordinator_free_scheduler::{
-    Config, Input, Job, JobId, JobState, Millis, Node, Notice, Output, Pace, PeerKey, Record,
+    Config, Hash, Input, Job, JobId, JobState, Millis, Node, Notice, Output, Pace, PeerKey, Record,
     UnitIndex, Verdict, wire,
 };
 use event::{Command, Event, Evidence, Finished};
@@ -43,6 +43,7 @@ use scribe::Scribe;
 use shelf::Shelf;
 use status::Watchers;
 use std::{
+    collections::BTreeSet,
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
@@ -155,7 +156,7 @@ impl Driver {
             cache: compiled,
             cache_key: keys.cache_secret(),
         })?);
-        let shelf = Arc::new(Shelf::new(store.clone(), node.sealed()));
+        let shelf = Arc::new(Shelf::new(store.clone(), sealed(&store, &node)?));
         let (net_sender, net_events) = mpsc::channel(NET_EVENTS_MAX);
         let net = Net::start(net, shelf.clone(), net_sender).await?;
         let (event_sender, events) = mpsc::unbounded_channel();
@@ -475,6 +476,17 @@ fn replay(store: &Store, node: &mut Node) -> Result<(), DriverError> {
         }
     })?;
     unreadable.map_or(Ok(()), |error| Err(DriverError::Journal(error)))
+}
+
+/// What may not be served yet.
+fn sealed(store: &Store, node: &Node) -> Result<BTreeSet<Hash>, StoreError> {
+    let mut sealed: BTreeSet<Hash> = node.sealed().into_iter().collect();
+    let running = |job: &&Job| job.status().state == JobState::Running && !sealed.is_empty();
+    let jobs: Vec<&Job> = node.jobs().into_iter().filter(running).collect();
+    for job in jobs {
+        shelf::keep_inputs_public(store, &job.manifest, &mut sealed)?;
+    }
+    Ok(sealed)
 }
 
 /// A number that nobody can guess.

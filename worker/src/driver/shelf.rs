@@ -1,12 +1,13 @@
 //! The store as the network room sees it: blobs to serve and to keep.
 //!
 //! An output is not served before its unit is opened: who could fetch it by a guessed hash would
-//! have its answer confirmed.
+//! have its answer confirmed. What could be fetched before it was an output, such as an input that a
+//! unit hands back, stays so: others may be waiting for it.
 use crate::{
     net::BlobShelf,
     store::{Store, StoreError},
 };
-use coordinator_free_scheduler::Hash;
+use coordinator_free_scheduler::{Hash, Manifest, TableDirectory, TablePage, Units};
 use std::{
     collections::BTreeSet,
     io,
@@ -21,8 +22,8 @@ pub struct Shelf {
 
 impl Shelf {
     /// A shelf that does not serve the blobs in `sealed` yet.
-    pub fn new(store: Store, sealed: Vec<Hash>) -> Shelf {
-        Shelf { store, sealed: Mutex::new(sealed.into_iter().collect()) }
+    pub fn new(store: Store, sealed: BTreeSet<Hash>) -> Shelf {
+        Shelf { store, sealed: Mutex::new(sealed) }
     }
 
     /// These may be served now.
@@ -33,14 +34,37 @@ impl Shelf {
         }
     }
 
-    /// These may not be served for now.
-    pub fn seal(&self, blobs: impl Iterator<Item = Hash>) {
-        self.sealed.lock().unwrap_or_else(PoisonError::into_inner).extend(blobs);
+    /// These outputs, which are about to be stored, may not be served for now.
+    pub fn seal(&self, outputs: impl Iterator<Item = Hash>) {
+        let is_new = |blob: &Hash| self.store.blob_size(*blob).ok().flatten().is_none();
+        let new: Vec<Hash> = outputs.filter(is_new).collect();
+        self.sealed.lock().unwrap_or_else(PoisonError::into_inner).extend(new);
     }
 
     fn public(&self, hash: Hash) -> bool {
         !self.sealed.lock().unwrap_or_else(PoisonError::into_inner).contains(&hash)
     }
+}
+
+/// Leaves out of `sealed` what the units of a job are computed from.
+///
+/// # Errors
+/// The store failed. A table that is not there, or is none, has no inputs.
+pub fn keep_inputs_public(
+    store: &Store,
+    manifest: &Manifest,
+    sealed: &mut BTreeSet<Hash>,
+) -> Result<(), StoreError> {
+    let Units::Table { directory, .. } = manifest.work.units else { return Ok(()) };
+    let directory = store.read_blob(directory)?;
+    let directory = directory.and_then(|bytes| TableDirectory::decode(&bytes).ok());
+    for page in directory.unwrap_or_default().pages {
+        let page = store.read_blob(page)?.and_then(|bytes| TablePage::decode(&bytes).ok());
+        for input in page.unwrap_or_default().units.into_iter().filter_map(|unit| unit.input) {
+            sealed.remove(&input);
+        }
+    }
+    Ok(())
 }
 
 fn io_error(error: StoreError) -> io::Error {
