@@ -1,6 +1,6 @@
 //! Modules made to burst whoever compiles them: each ends in an answer or a void, and the executor
 //! goes on.
-use super::{Place, code, spin};
+use super::{Ends, Place, code, signal, spin, until};
 use coordinator_free_scheduler::{RunLimits, Void};
 use dugnad_exec::Run;
 use wasm_encoder::{
@@ -110,4 +110,37 @@ fn modules_that_burst_compilers_end_like_others() {
         assert_eq!(code(&executor.run(spin(7, 1))), Ok(7), "after {what}");
     }
     assert_eq!(executor.deaths(), 0, "what compiles may die, not what runs");
+}
+
+/// The processes of this one that compile.
+fn compilers() -> Vec<u32> {
+    let me = format!(" {} ", std::process::id());
+    let entries = std::fs::read_dir("/proc").expect("this test reads /proc").flatten();
+    let compiles = |pid: &u32| {
+        let read = |file: &str| std::fs::read_to_string(format!("/proc/{pid}/{file}"));
+        let ours =
+            read("stat").is_ok_and(|stat| stat.rsplit(')').next().unwrap_or("").contains(&me));
+        ours && read("cmdline").is_ok_and(|line| line.contains("compile"))
+    };
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter(compiles).collect()
+}
+
+#[test]
+fn a_compiler_that_the_host_kills_is_no_fault_of_the_module() {
+    let (place, ends) = (Place::new(), Ends::new());
+    let executor = place.executor(1, 1);
+    let large = module(100, 1, |code| {
+        code.block(BlockType::Empty);
+        (0..5_000).for_each(|_| {
+            code.i32_const(0).br_if(0);
+        });
+        code.end();
+    });
+    let run = Run::new(large, RunLimits { fuel: 1 << 40, memory_mib: 16, output_bytes: 10 });
+    ends.spawn(&executor, 1, run.clone());
+    until("it is compiled", || !compilers().is_empty());
+    compilers().into_iter().for_each(|pid| signal(pid, "KILL"));
+    assert_eq!(ends.next_code(), (1, Err(Void::HostMemory)));
+    assert_eq!(code(&executor.run(run)), Ok(0), "it is compiled the next time");
 }

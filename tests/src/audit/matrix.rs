@@ -1,9 +1,9 @@
 //! Many trials of a kind, and what they come to together.
 use super::{Bound, Kind, Trial, TrialReport};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What so many seeds of one trial come to.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Cell {
     /// What harm is done, by which shares of all weight.
     pub harm: Vec<(Kind, f64)>,
@@ -34,6 +34,12 @@ pub struct Cell {
 }
 
 impl Cell {
+    /// Whether it is what so many runs of a trial came to.
+    pub fn is_of(&self, trial: &Trial, set: &[String], runs: usize) -> bool {
+        let of = (self.peers, self.units, self.seed, self.runs, self.set.as_slice());
+        self.harm == harm(trial) && of == (trial.peers, trial.units, trial.seed, runs, set)
+    }
+
     /// Runs a trial with so many seeds from its own on.
     pub fn of(trial: &Trial, set: &[String], runs: usize, each: impl Fn()) -> Cell {
         let first = trial.seed;
@@ -49,7 +55,7 @@ impl Cell {
         // A run that is just missed is taken to be as bad as the attack that pays best.
         let worst = trial.budget().min(trial.best_budget()) as f64 / f64::from(trial.units);
         Cell {
-            harm: trial.attacker.iter().map(|one| (one.kind, one.fraction)).collect(),
+            harm: harm(trial),
             set: set.to_vec(),
             peers: trial.peers,
             units: trial.units,
@@ -64,4 +70,8 @@ impl Cell {
             quarantined: reports.iter().filter(|report| report.quarantined).count(),
         }
     }
+}
+
+fn harm(trial: &Trial) -> Vec<(Kind, f64)> {
+    trial.attacker.iter().map(|one| (one.kind, one.fraction)).collect()
 }

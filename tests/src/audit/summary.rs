@@ -1,6 +1,6 @@
 //! What trials come to, and how sure that is.
 use super::Trial;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What is counted in a trial.
 #[derive(Clone, Debug, Default)]
@@ -86,7 +86,7 @@ impl TrialReport {
 }
 
 /// A mean over runs with its one-sided upper bound of 95 %.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Bound {
     /// Over all runs.
     pub mean: f64,

@@ -36,14 +36,14 @@ struct Arguments {
     /// Print one JSON object a run.
     #[arg(long)]
     json: bool,
-    /// Draw how the (last) run went as a PNG.
+    /// Draw how the (last) run went, or what all cells of a matrix came to, as a PNG.
     #[arg(long, value_name = "FILE.png")]
     plot: Option<PathBuf>,
     /// Run a list of scenarios instead; what its results file holds already is not run again.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["scenario", "seed", "set", "runs", "plot"])]
     campaign: Option<PathBuf>,
     /// Try the rules of verification against every kind of attack in a list, and print a table.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["scenario", "seed", "set", "runs", "plot", "campaign"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["scenario", "seed", "set", "runs", "campaign"])]
     matrix: Option<PathBuf>,
     /// Runs of a campaign, or cells of a matrix, at a time.
     #[arg(long, default_value_t = 1)]

@@ -1,6 +1,7 @@
 //! How a run went, as a picture: the share of units decided over time, and where it would have
-//! ended had somebody known everything.
-use super::Progress;
+//! ended had somebody known everything. And what a matrix of attacks came to: what units cost, and how
+//! many are wrong.
+use super::{Progress, trials::Line};
 use canvas::Canvas;
 use embedded_graphics::{
     mono_font::ascii::FONT_9X15,
@@ -59,6 +60,63 @@ pub fn draw(file: &Path, report: &Report, progress: &Progress) -> Result<(), Str
     );
     canvas.text(Point::new(LEFT, 16), &FONT_9X15, Rgb888::BLACK, &title);
     canvas.save(file).map_err(|error| format!("{}: {error}", file.display()))
+}
+
+/// Executions a unit at the right end.
+const COST_MAX: f64 = 8.0;
+/// Shares of wrong units at both ends of the scale, as powers of ten; none at all is at the lower.
+const POWERS: [f64; 2] = [-6.0, 0.0];
+/// The policies, by what their cells set.
+const POLICIES: [(&str, Rgb888); 4] = [
+    ("quorum=2", Rgb888::CSS_DARK_ORANGE),
+    ("quorum=3", Rgb888::CSS_BROWN),
+    ("adaptive", Rgb888::CSS_PURPLE),
+    ("audited", Rgb888::CSS_DARK_BLUE),
+];
+
+/// Draws what attacks cost and get through, under each policy.
+pub fn draw_matrix(file: &Path, lines: &[Line]) -> Result<(), String> {
+    let mut canvas = Canvas::new(SIZE, Rgb888::WHITE);
+    let place = |cost: f64, wrong: f64| {
+        let power = libm::log10(wrong.max(1e-12)).clamp(POWERS[0], POWERS[1]);
+        let x = LEFT + (cost.min(COST_MAX) / COST_MAX * f64::from(WIDTH)) as i32;
+        let y = (power - POWERS[0]) / (POWERS[1] - POWERS[0]) * f64::from(HEIGHT);
+        Point::new(x, TOP + HEIGHT - y as i32)
+    };
+    for power in POWERS[0] as i32..=POWERS[1] as i32 {
+        let wrong = libm::pow(10.0, power.into());
+        canvas.line(place(0.0, wrong), place(COST_MAX, wrong), GREY);
+        let label = format!("1e{power}");
+        canvas.text(place(0.0, wrong) + Point::new(-50, -8), &FONT_9X15, Rgb888::BLACK, &label);
+    }
+    for cost in 0..=COST_MAX as u32 {
+        let at = place(cost.into(), 1e-6);
+        canvas.line(at, place(cost.into(), 1.0), GREY);
+        canvas.text(at + Point::new(-4, 8), &FONT_9X15, Rgb888::BLACK, &cost.to_string());
+    }
+    canvas.line(place(0.0, 1e-4), place(COST_MAX, 1e-4), Rgb888::CSS_DARK_GREEN);
+    // Without its parts the policy is not the policy.
+    let whole = |line: &&Line| !line.cell.set.iter().any(|set| set.ends_with("=false"));
+    for line in lines.iter().filter(whole) {
+        let colour = policy(line).1;
+        let at = place(line.cell.redundancy, line.cell.wrong.mean);
+        (-3..=3).for_each(|y| {
+            canvas.line(at + Point::new(-3, y), at + Point::new(3, y), colour);
+        });
+    }
+    for (row, (name, colour)) in POLICIES.iter().enumerate() {
+        let at = Point::new(LEFT + WIDTH - 110, TOP + 10 + 18 * row as i32);
+        canvas.text(at, &FONT_9X15, *colour, name);
+    }
+    let title = "wrong units among the accepted, over executions a unit; one mark an attack";
+    canvas.text(Point::new(LEFT, 16), &FONT_9X15, Rgb888::BLACK, title);
+    canvas.save(file).map_err(|error| format!("{}: {error}", file.display()))
+}
+
+fn policy(line: &Line) -> (&'static str, Rgb888) {
+    let sets = |name: &str| line.cell.set.iter().any(|set| set.contains(name));
+    let named = POLICIES.into_iter().find(|(name, _)| sets(name));
+    named.unwrap_or(POLICIES[POLICIES.len() - 1])
 }
 
 /// About eight marks at round figures.

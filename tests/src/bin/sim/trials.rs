@@ -10,11 +10,11 @@
 //! set = ["peers=200"]           # optional
 //! runs = 100                    # seeds, from the scenario's on
 //! ```
-use super::{Arguments, name_of, say};
+use super::{Arguments, name_of, plot, say};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
 use std::{
-    fs::{self, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::Write,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
@@ -57,11 +57,13 @@ fn one() -> Vec<f64> {
 }
 
 /// A line of the results.
-#[derive(Serialize)]
-struct Line<'a> {
-    block: &'a str,
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Line {
+    /// The block's name.
+    pub block: String,
+    /// What came of it.
     #[serde(flatten)]
-    cell: &'a Cell,
+    pub cell: Cell,
 }
 
 /// Whether a file is about the rules alone.
@@ -104,74 +106,100 @@ fn table(report: &TrialReport, wall_s: f64) -> String {
     rows.map(|(name, value)| format!("{name:<20}{value}")).join("\n") + "\n"
 }
 
-/// Runs all cells of a matrix, `jobs` at a time, and prints them as a table.
+/// Runs all cells of a matrix that its results do not have yet, `jobs` at a time, and prints them as a
+/// table.
 pub fn matrix(file: &Path, arguments: &Arguments) -> Result<(), String> {
     let named = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
     let text = fs::read_to_string(file).map_err(|error| named(&error))?;
     let matrix: Matrix = toml::from_str(&text).map_err(|error| named(&error))?;
+    let out = file.with_file_name(&matrix.out);
+    let known = fs::read_to_string(&out).unwrap_or_default();
+    let known: Vec<Line> =
+        known.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     let mut cells = Vec::new();
     for block in &matrix.block {
         let trial = Trial::load(&file.with_file_name(&block.scenario), &block.set)?;
-        for (kind, fraction) in block.cells() {
-            let attacker = Attacker { kind, fraction, rate: 1.0, budget: block.budget };
-            cells.push((block, Trial { attacker: vec![attacker], ..trial.clone() }));
-        }
-        if block.kinds.is_empty() {
-            cells.push((block, trial));
-        }
+        cells.extend(block.trials(&trial).into_iter().map(|trial| (block, trial)));
     }
     let style =
         ProgressStyle::with_template("{bar:30.green/dim} {pos}/{len} runs  {eta:.dim} left");
     let bar = ProgressBar::new(cells.iter().map(|(block, _)| block.runs as u64).sum())
         .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    let done = work(cells, arguments.jobs, &bar);
+    let results = OpenOptions::new().append(true).create(true).open(&out);
+    let results = results.map_err(|error| format!("{}: {error}", out.display()))?;
+    let done = work(cells, &known, arguments.jobs, &bar, &results);
     bar.finish_and_clear();
-    let out = file.with_file_name(&matrix.out);
-    let mut results = OpenOptions::new().write(true).create(true).truncate(true).open(&out);
-    for (block, cell) in &done {
-        let line =
-            serde_json::to_string(&Line { block, cell }).map_err(|error| error.to_string())?;
-        let file = results.as_mut().map_err(|error| format!("{}: {error}", out.display()))?;
-        writeln!(file, "{line}").map_err(|error| error.to_string())?;
-        if arguments.json {
-            say(&line)?;
-        }
+    let lines: Result<Vec<String>, _> = done.iter().map(serde_json::to_string).collect();
+    // Once more, in order and each once.
+    // Once more, in order and each once.
+    let lines = lines.map_err(|error| error.to_string())?.join("\n") + "\n";
+    fs::write(&out, &lines).map_err(|error| format!("{}: {error}", out.display()))?;
+    if let Some(picture) = &arguments.plot {
+        plot::draw_matrix(picture, &done)?;
     }
-    if arguments.json { Ok(()) } else { say(&markdown(&done)) }
+    match arguments.json {
+        true => say(lines.trim_end()),
+        false => say(&markdown(&done)),
+    }
 }
 
 impl Block {
-    fn cells(&self) -> impl Iterator<Item = (Kind, f64)> {
+    /// A trial for each kind and share; the scenario's own, if no kind is named.
+    fn trials(&self, trial: &Trial) -> Vec<Trial> {
+        if self.kinds.is_empty() {
+            return vec![trial.clone()];
+        }
         let of = |kind: &Kind| {
             let kind = *kind;
-            self.fractions.iter().map(move |fraction| (kind, *fraction))
+            self.fractions.iter().map(move |fraction| {
+                let attacker =
+                    Attacker { kind, fraction: *fraction, rate: 1.0, budget: self.budget };
+                Trial { attacker: vec![attacker], ..trial.clone() }
+            })
         };
-        self.kinds.iter().flat_map(of)
+        self.kinds.iter().flat_map(of).collect()
     }
 }
 
 /// Cells in their order, whichever thread ran them.
-fn work(cells: Vec<(&Block, Trial)>, jobs: usize, bar: &ProgressBar) -> Vec<(String, Cell)> {
+fn work(
+    cells: Vec<(&Block, Trial)>,
+    known: &[Line],
+    jobs: usize,
+    bar: &ProgressBar,
+    results: &File,
+) -> Vec<Line> {
     let left = Mutex::new(cells.into_iter().enumerate());
     let done = Mutex::new(Vec::new());
     let one = || {
         let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
         while let Some((at, (block, trial))) = next() {
-            let cell = Cell::of(&trial, &block.set, block.runs, || bar.inc(1));
+            let is_it = |line: &&Line| {
+                line.block == block.name && line.cell.is_of(&trial, &block.set, block.runs)
+            };
+            let found = known.iter().find(is_it).cloned();
+            let line = found.unwrap_or_else(|| {
+                let cell = Cell::of(&trial, &block.set, block.runs, || bar.inc(1));
+                Line { block: block.name.clone(), cell }
+            });
+            // Kept as soon as it is known; a disk that is full is told of in the end.
+            let text = serde_json::to_string(&line).unwrap_or_default() + "\n";
             let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
-            done.push((at, block.name.clone(), cell));
+            let mut results = results;
+            drop(results.write_all(text.as_bytes()));
+            done.push((at, line));
         }
     };
     thread::scope(|scope| (0..jobs.max(1)).for_each(|_| drop(scope.spawn(one))));
     let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-    done.sort_by_key(|(at, ..)| *at);
-    done.into_iter().map(|(_, block, cell)| (block, cell)).collect()
+    done.sort_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, line)| line).collect()
 }
 
-fn markdown(done: &[(String, Cell)]) -> String {
+fn markdown(done: &[Line]) -> String {
     let head = "| | attack, share of all weight | runs | wrong / accepted (≤, 95 %) | executions a unit \
         (most) | honest banned | copies | released | quarantined |\n|---|---|---|---|---|---|---|---|---|";
-    let row = |(block, cell): &(String, Cell)| {
+    let row = |Line { block, cell }: &Line| {
         format!(
             "| {block} | {} | {} | {:.1e} (≤ {:.1e}) | {:.3} ({:.2}) | {} | {} | {} | {} |",
             harm(cell),

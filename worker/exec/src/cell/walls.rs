@@ -41,15 +41,21 @@ pub fn limit_memory(bytes: u64) -> bool {
 /// Limits this process's processor time, seconds.
 #[cfg(unix)]
 pub fn limit_time(seconds: u64) -> bool {
-    limit(rustix::process::Resource::Cpu, seconds)
+    // The first is SIGXCPU, which tells it from the host's own SIGKILL.
+    limit_in_two(rustix::process::Resource::Cpu, seconds, seconds + 1)
 }
 
 #[cfg(unix)]
 fn limit(resource: rustix::process::Resource, most: u64) -> bool {
+    limit_in_two(resource, most, most)
+}
+
+#[cfg(unix)]
+fn limit_in_two(resource: rustix::process::Resource, soft: u64, hard: u64) -> bool {
     use rustix::process::{Rlimit, getrlimit, setrlimit};
     // A limit that stands already may be lower, and cannot be raised again.
-    let most = getrlimit(resource).maximum.map_or(most, |maximum| maximum.min(most));
-    setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) }).is_ok()
+    let hard = getrlimit(resource).maximum.map_or(hard, |maximum| maximum.min(hard));
+    setrlimit(resource, Rlimit { current: Some(soft.min(hard)), maximum: Some(hard) }).is_ok()
 }
 
 #[cfg(not(unix))]

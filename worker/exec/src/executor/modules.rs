@@ -17,12 +17,15 @@ use std::{
     collections::HashMap,
     io::Write,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::{Duration, Instant},
 };
 
 /// Modules that are remembered; the least recently used go first.
 pub const MODULES_MAX: usize = 1_024;
 /// How many processes a module may take with it before it is run no more.
 pub const DEATHS_MAX: u32 = 3;
+/// A death is forgotten when there was no other for this long: hosts kill processes too.
+const DEATHS_FORGOTTEN: Duration = Duration::from_secs(3_600);
 /// Machine code of the largest module, bytes.
 const CODE_BYTES_MAX: usize = 16 * MODULE_BYTES_MAX;
 
@@ -49,6 +52,7 @@ struct Known {
 struct Module {
     prepared: Arc<OnceLock<Prepared>>,
     deaths: u32,
+    died: Option<Instant>,
     used: u64,
 }
 
@@ -73,9 +77,15 @@ impl Modules {
     pub fn get(&self, hash: Hash, bytes: &[u8], processes: &Processes) -> Prepared {
         let cell = self.known().touch(hash);
         let prepared = cell.get_or_init(|| self.prepare(hash, bytes, processes)).clone();
-        if let Err(Unfit::Failed(Void::Unavailable | Void::Interrupted, _)) = prepared {
-            // It may go better next time.
-            self.forget(hash);
+        match &prepared {
+            // It may go better next time, unless it has been killed too often.
+            Err(Unfit::Failed(Void::HostMemory, why)) => {
+                if !self.blame(hash, why) {
+                    self.forget(hash);
+                }
+            }
+            Err(Unfit::Failed(Void::Unavailable | Void::Interrupted, _)) => self.forget(hash),
+            Err(_) | Ok(_) => {}
         }
         prepared
     }
@@ -92,7 +102,11 @@ impl Modules {
         let mut known = self.known();
         known.touch(hash);
         let Some(module) = known.modules.get_mut(&hash) else { return false };
+        if module.died.is_none_or(|at| at.elapsed() > DEATHS_FORGOTTEN) {
+            module.deaths = 0;
+        }
         module.deaths += 1;
+        module.died = Some(Instant::now());
         tracing::warn!("a process that ran the module {hash} ended: {how}");
         if module.deaths < DEATHS_MAX {
             return false;
@@ -119,7 +133,7 @@ impl Modules {
         let failed = |error| {
             let folder = self.cache.folder().display();
             Unfit::Failed(
-                Void::Unavailable,
+                Void::Interrupted,
                 format!("no compiled module can be kept in {folder}: {error}"),
             )
         };
@@ -130,7 +144,6 @@ impl Modules {
         // Cheap, and so nobody pays a process for what is refused.
         Facts::of(bytes, &self.contract).map_err(Unfit::Refused)?;
         let _turn = self.compiling.lock().unwrap_or_else(PoisonError::into_inner);
-        let failed = |why: String| Unfit::Failed(Void::Engine, why);
         let unstarted = |why: String| Unfit::Failed(Void::Interrupted, why);
         let started = processes.start(&self.program, &Role::Compile { bytes: bytes.len() as u64 });
         let (process, mut stdin, mut stdout) =
@@ -140,10 +153,28 @@ impl Modules {
         drop(stdin);
         wire::receive::<Compiled>(&mut stdout, CODE_BYTES_MAX).unwrap_or_else(|error| {
             process.kill();
-            let how = process.wait().map_or_else(|error| error.to_string(), |end| end.to_string());
-            Err(failed(format!("compiling the module failed, {error} ({how}); it may take too long or too much memory")))
+            let end = process.wait();
+            // Its own limits end it by other signals.
+            let void = match end.as_ref().is_ok_and(was_killed) {
+                true => Void::HostMemory,
+                false => Void::Engine,
+            };
+            let how = end.map_or_else(|error| error.to_string(), |end| end.to_string());
+            let why = "it may take too long or too much memory";
+            Err(Unfit::Failed(void, format!("compiling the module failed, {error} ({how}); {why}")))
         })
     }
+}
+
+/// Whether a process was ended by the host, as one is that has no memory left.
+#[cfg(unix)]
+fn was_killed(end: &std::process::ExitStatus) -> bool {
+    std::os::unix::process::ExitStatusExt::signal(end) == Some(9)
+}
+
+#[cfg(not(unix))]
+fn was_killed(_: &std::process::ExitStatus) -> bool {
+    false
 }
 
 impl Known {
