@@ -14,10 +14,6 @@ mod telemetry;
 
 use {dugnad_api as api, dugnad_exec as exec, dugnad_net as net, dugnad_store as store};
 
-/// Statements are many small values, made on one thread and freed on another.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> std::process::ExitCode {
     cli::main()
 }
