@@ -67,7 +67,7 @@ impl Replay {
         &self.manifest
     }
 
-    /// Adds what somebody said, in any order, and answers who. The signature is the body's to check.
+    /// Adds what somebody said, each author's batches in their order, and answers who. The signature is the body's to check.
     ///
     /// # Errors
     /// It has no place in this certificate.

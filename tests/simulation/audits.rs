@@ -1,5 +1,5 @@
 //! The rules of audited verification against every kind of attack, in small: the whole matrix is
-//! `tests/scenarios/audited-matrix.toml`.
+//! `tests/audited-matrix.toml`.
 use tests::audit::{Attacker, Cell, KINDS, Kind, Trial};
 
 /// A trial that is large enough for draws to matter and small enough for a test.
@@ -42,6 +42,24 @@ fn no_attack_gets_more_wrong_than_was_asked_for_nor_an_honest_peer_convicted() {
         };
         assert_eq!((cell.released, cell.quarantined), (released, quarantined), "{said}");
     }
+}
+
+#[test]
+fn who_says_to_have_other_processors_than_the_owner_gains_nothing() {
+    for lies in [2, 100, 2_000] {
+        let foreign = Trial { owner_archs: 1, ..trial(&[(Kind::ForeignArch, 0.3, lies)]) };
+        let cell = of(&foreign, 20);
+        assert!(cell.wrong.mean <= 1.5e-4 && cell.redundancy <= 5.5, "{cell:?}");
+        assert_eq!(cell.honest_banned, 0);
+    }
+}
+
+#[test]
+fn a_lot_without_checkers_says_that_it_is_not_what_was_asked_for() {
+    let alone =
+        Trial { churn: 1.0, peers: 30, units: 1_000, ..trial(&[(Kind::Colluder, 0.3, 10_000)]) };
+    let cell = of(&alone, 2);
+    assert_eq!((cell.released, cell.short), (2, 2), "{cell:?}");
 }
 
 #[test]

@@ -5,7 +5,8 @@
 //! u32 length (LE)   postcard of a SignedManifest
 //! u32 length (LE)   postcard of a SignedBatch       … as many as there are
 //! ```
-//! Every byte is part of a length, a signature or what it signs, so none can be changed unseen.
+//! Every byte is part of a length, a signature or what it signs, so none can be changed unseen. Batches
+//! may be left out, which proves less.
 use crate::keys;
 use bytes::{BufMut, Bytes, BytesMut};
 use coordinator_free_scheduler::{

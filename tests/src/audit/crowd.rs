@@ -76,6 +76,9 @@ impl Crowd {
                     left -= f64::from(peer.weight);
                     peer.harm = Some(*attacker);
                     peer.is_new = !attacker.kind.is_trusted();
+                    if attacker.kind == Kind::ForeignArch {
+                        peer.arch = 1;
+                    }
                 }
             }
         }
@@ -150,6 +153,7 @@ impl Crowd {
             Kind::Colluder
             | Kind::Sleeper
             | Kind::Decoy
+            | Kind::ForeignArch
             | Kind::LotCapturer
             | Kind::LazyChecker
             | Kind::GreedyFuel => self.may_lie(unit, rate).unwrap_or(found),

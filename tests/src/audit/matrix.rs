@@ -29,6 +29,8 @@ pub struct Cell {
     pub copies_accepted: u64,
     /// Runs that released their job.
     pub released: usize,
+    /// Of these the ones that say themselves that they are not what was asked for.
+    pub short: usize,
     /// Runs that found their module at fault.
     pub quarantined: usize,
 }
@@ -51,7 +53,8 @@ impl Cell {
             })
             .collect();
         let sum = |of: fn(&TrialReport) -> f64| reports.iter().map(of).sum::<f64>();
-        let shares: Vec<f64> = reports.iter().map(|report| report.wrong_share).collect();
+        let released = || reports.iter().filter(|report| report.accepted > 0);
+        let shares: Vec<f64> = released().map(|report| report.wrong_share).collect();
         // A run that is just missed is taken to be as bad as the attack that pays best.
         let worst = trial.budget().min(trial.best_budget()) as f64 / f64::from(trial.units);
         Cell {
@@ -66,7 +69,8 @@ impl Cell {
             redundancy_most: reports.iter().map(|one| one.redundancy).fold(0.0, f64::max),
             honest_banned: reports.iter().map(|report| report.honest_banned).sum(),
             copies_accepted: reports.iter().map(|report| report.copies_accepted).sum(),
-            released: reports.iter().filter(|report| report.accepted > 0).count(),
+            released: released().count(),
+            short: released().filter(|report| !report.achieved).count(),
             quarantined: reports.iter().filter(|report| report.quarantined).count(),
         }
     }

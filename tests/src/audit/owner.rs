@@ -184,7 +184,7 @@ impl<'a> Owner<'a> {
         for unit in self.audit.disputed().clone() {
             let ruling = match self.crowd.is_split(unit) {
                 true => Ruling::Split,
-                false if self.trial.arch_mix > 0.0 => Ruling::Answer(RIGHT, vec![0, 1]),
+                false if self.trial.owner_archs > 1 => Ruling::Answer(RIGHT, vec![0, 1]),
                 false => Ruling::Answer(RIGHT, vec![0]),
             };
             self.audit.rule(unit, ruling).expect("a disputed unit");
@@ -196,8 +196,10 @@ impl<'a> Owner<'a> {
     fn release(&mut self, estimate: f64, achieved: bool) {
         let units = self.trial.units - self.counted.accepted as u32;
         let answers = (0..units).filter_map(|unit| self.audit.answer(unit));
-        self.counted.wrong += answers.filter(|answer| Crowd::is_wrong(**answer)).count() as u64;
-        self.counted.accepted += u64::from(units);
+        let (wrong, right): (Vec<&Answer>, Vec<&Answer>) =
+            answers.partition(|answer| Crowd::is_wrong(**answer));
+        self.counted.wrong += wrong.len() as u64;
+        self.counted.accepted += (wrong.len() + right.len()) as u64;
         (self.counted.estimate, self.counted.achieved) = (estimate, achieved);
     }
 

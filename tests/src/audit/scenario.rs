@@ -39,6 +39,8 @@ pub struct Trial {
     pub k0: u32,
     /// Share of peers with the second class of processors.
     pub arch_mix: f64,
+    /// Classes of processors that the owner can compute on, 1 or 2.
+    pub owner_archs: u8,
     /// Share of honest peers that nobody knows yet.
     pub newcomers: f64,
     /// Share of the units that newcomers compute beside, to become known.
@@ -95,6 +97,8 @@ pub enum Kind {
     Whitewasher,
     /// A sleeper that takes as many of the units as it may.
     LotCapturer,
+    /// A sleeper that says it has other processors than the owner.
+    ForeignArch,
     /// A sleeper, some of whose friends lie often, so that the many who lie once seem to be few.
     Decoy,
     /// Checks by repeating what is public.
@@ -118,13 +122,14 @@ pub enum Kind {
 }
 
 /// All kinds, for a matrix.
-pub const KINDS: [Kind; 15] = [
+pub const KINDS: [Kind; 16] = [
     Kind::Naive,
     Kind::Colluder,
     Kind::Sleeper,
     Kind::Whitewasher,
     Kind::LotCapturer,
     Kind::Decoy,
+    Kind::ForeignArch,
     Kind::Copier,
     Kind::LazyChecker,
     Kind::Accuser,
@@ -150,6 +155,7 @@ impl Kind {
                 | Kind::Sleeper
                 | Kind::LotCapturer
                 | Kind::Decoy
+                | Kind::ForeignArch
                 | Kind::LazyChecker
                 | Kind::GreedyFuel
         )
@@ -172,6 +178,7 @@ impl Default for Trial {
             warm: true,
             k0: 5,
             arch_mix: 0.0,
+            owner_archs: 2,
             newcomers: 0.0,
             bonus: 0.03,
             churn: 0.0,
@@ -223,6 +230,11 @@ impl Trial {
         let wrong = [
             (self.peers < 2 || self.units == 0, "peers at least 2, units at least 1"),
             (!share(self.max_error) || self.max_error == 0.0, "max_error: above 0, at most 1"),
+            (
+                !(self.friends > 0.0 && self.friends < 1.0),
+                "friends: a share between 0 and 1, neither of them",
+            ),
+            (!(1..=2).contains(&self.owner_archs), "owner_archs: 1 or 2"),
             (harm >= 1.0, "attacker.fraction: together below 1"),
             (
                 ![self.arch_mix, self.newcomers, self.bonus, self.churn, self.duplicates]

@@ -95,16 +95,48 @@ pub struct Bound {
 }
 
 impl Bound {
-    /// Of shares of wrong units. Lies come in clusters: a run lets all of a few through, or none. So runs
-    /// are what is counted, and not units: by the normal bound, but no less than by the rule of three,
-    /// which takes that a run of this kind, not seen so far, is just missed (3/n of all runs), and as
-    /// bad as `worst`.
+    /// Of shares of wrong units. Lies come in clusters: a run lets some through, or none. So runs are what
+    /// is counted, and not units: the share of bad runs with its bound of Clopper and Pearson (1934), times
+    /// what a bad run lets through; at least the bound of a normal distribution. Where no run was bad, one
+    /// is taken to be as bad as `worst`.
     pub fn of(shares: &[f64], worst: f64) -> Bound {
         let runs = shares.len().max(1) as f64;
-        let mean = shares.iter().sum::<f64>() / runs;
+        let sum: f64 = shares.iter().sum();
+        let mean = sum / runs;
         let variance = shares.iter().map(|share| (share - mean) * (share - mean)).sum::<f64>();
         let deviation = libm::sqrt(variance / (runs - 1.0).max(1.0));
         let normal = mean + 1.645 * deviation / libm::sqrt(runs);
-        Bound { mean, upper: normal.max(3.0 / runs * worst) }
+        let bad = shares.iter().filter(|share| **share > 0.0).count();
+        let each = if bad > 0 { sum / bad as f64 } else { worst };
+        Bound { mean, upper: normal.max(share_at_most(bad, shares.len().max(1)) * each) }
+    }
+}
+
+/// The share of which so many of `runs` are too few with 95 %.
+fn share_at_most(bad: usize, runs: usize) -> f64 {
+    let (mut low, mut high) = (bad as f64 / runs as f64, 1.0);
+    for _ in 0..50 {
+        let share = (low + high) / 2.0;
+        // P(X ≤ bad), term by term.
+        let mut term = libm::pow(1.0 - share, runs as f64);
+        let mut sum = term;
+        for k in 1..=bad {
+            term *= (runs - k + 1) as f64 / k as f64 * share / (1.0 - share);
+            sum += term;
+        }
+        if sum > 0.05 { low = share } else { high = share }
+    }
+    high
+}
+
+#[cfg(test)]
+mod tests {
+    use super::share_at_most;
+
+    #[test]
+    fn bounds_are_those_of_the_tables() {
+        assert!((share_at_most(0, 100) - 0.0295).abs() < 1e-3);
+        assert!((share_at_most(5, 100) - 0.1023).abs() < 1e-3);
+        assert!(share_at_most(100, 100) > 0.999);
     }
 }

@@ -1,5 +1,5 @@
-//! `dugnad verify`: whether a fetched job is what its grid agreed on, offline and with nothing but the
-//! directory.
+//! `dugnad verify`: whether a fetched job is what those agreed on who signed it, offline and with nothing
+//! but the directory. Whether they are whom you trust is for you to say: keys cost nothing.
 //!
 //! Its certificate is replayed from the first signature to the last verdict, and each output must be the
 //! very one that the verdict names. `--recheck K` computes some units again, here.
@@ -11,21 +11,27 @@ use super::{
 use crate::{
     certificate::{self, Certificate},
     exec::{Backend, Ran, Run, Sandbox, Seed},
+    net,
 };
 use coordinator_free_scheduler::{
-    Answer, Hash, Manifest, Outcome, Profile, TableDirectory, TablePage, UnitEntry, UnitIndex,
-    Units, Verdict, table::page_of,
+    Answer, Hash, Manifest, Outcome, PeerKey, Profile, TableDirectory, TablePage, UnitEntry,
+    UnitIndex, Units, Verdict, table::page_of,
 };
-use dugnad_client::{CERTIFICATE_FILE, JOB_FILE, UNITS_DIR, unit_file};
+use dugnad_client::{CERTIFICATE_FILE, JOB_FILE, JobState, UNITS_DIR, unit_file};
 use serde::{Deserialize, Serialize};
 use std::{
+    collections::BTreeSet,
     fs::File,
-    io::BufReader,
+    io::{self, BufReader, Read},
     path::{Path, PathBuf},
 };
 
 /// Problems that are told of one by one.
 const TOLD_MAX: usize = 10;
+/// Largest `job.json`, bytes: it tells of a thousand failed units at most.
+const JOB_FILE_BYTES_MAX: u64 = 4 << 20;
+/// Largest blob that a unit is computed from, bytes.
+const BLOB_BYTES_MAX: u64 = 4 << 30;
 
 /// What `dugnad verify` takes.
 #[derive(clap::Args, Debug)]
@@ -36,6 +42,9 @@ pub struct Arguments {
     /// Compute so many of the units again, drawn at random, and compare.
     #[arg(long, value_name = "K", default_value_t = 0)]
     recheck: u32,
+    /// The job that it should be, by its id or the first digits of it.
+    #[arg(long, value_name = "JOB")]
+    job: Option<String>,
     /// Answer in JSON.
     #[arg(long)]
     json: bool,
@@ -45,6 +54,7 @@ pub struct Arguments {
 #[derive(Serialize, Debug, Default)]
 struct Report {
     job: String,
+    owner: String,
     profile: String,
     units: u32,
     verified: u32,
@@ -53,6 +63,8 @@ struct Report {
     outputs: u32,
     missing: u32,
     peers: usize,
+    /// Whose answers carry the verdicts.
+    vouchers: Vec<String>,
     batches: u64,
     rechecked: u32,
     problems: Vec<String>,
@@ -62,6 +74,7 @@ struct Report {
 #[derive(Deserialize)]
 struct JobJson {
     job: String,
+    state: JobState,
 }
 
 pub fn main(arguments: Arguments) -> Result<(), Failure> {
@@ -73,8 +86,13 @@ pub fn main(arguments: Arguments) -> Result<(), Failure> {
         .map_err(|broken| Failure::Verification(named(&broken)))?;
     let mut report = Report::of(&certificate);
     let verdicts = certificate.replay.verdicts();
-    report.check_name(&arguments.dir);
-    report.check_outputs(&arguments.dir, &verdicts);
+    if let Some(job) = arguments.job.as_ref().filter(|job| !report.job.starts_with(*job)) {
+        report.found(&path, &format!("is about job {}, and not {job}", report.job));
+    }
+    let runs_yet = report.check_name(&arguments.dir);
+    report.name_vouchers(&verdicts);
+    report.check_outputs(&arguments.dir, &verdicts, runs_yet);
+    report.check_strays(&arguments.dir);
     report.recheck(&arguments, certificate.replay.manifest(), &verdicts)?;
     match arguments.json {
         true => node::say_json(&report)?,
@@ -92,6 +110,7 @@ impl Report {
         let Profile::Quorum { n, .. } = replay.manifest().profile;
         Report {
             job: replay.job().to_string(),
+            owner: net::peer_id(replay.manifest().owner),
             profile: format!("quorum={n}"),
             units: replay.manifest().work.units.count(),
             peers: replay.authors().len(),
@@ -100,18 +119,43 @@ impl Report {
         }
     }
 
-    /// The directory must not claim to be another job's.
-    fn check_name(&mut self, dir: &Path) {
+    /// The directory must not claim to be another job's. Answers whether the job ran when it was fetched:
+    /// then its certificate may be ahead of the outputs.
+    fn check_name(&mut self, dir: &Path) -> bool {
         let path = dir.join(JOB_FILE);
-        let Ok(bytes) = std::fs::read(&path) else { return };
-        match serde_json::from_slice::<JobJson>(&bytes) {
-            Ok(named) if named.job == self.job => {}
+        let read = read_plain(&path, JOB_FILE_BYTES_MAX);
+        match read.and_then(|bytes| Ok(serde_json::from_slice::<JobJson>(&bytes)?)) {
+            Ok(named) if named.job == self.job => return !named.state.has_ended(),
             Ok(named) => self.found(&path, &format!("names job {}", printable(&named.job))),
             Err(error) => self.found(&path, &format!("is not as it was written: {error}")),
         }
+        false
     }
 
-    fn check_outputs(&mut self, dir: &Path, verdicts: &[Verdict]) {
+    fn name_vouchers(&mut self, verdicts: &[Verdict]) {
+        let vouchers = |verdict: &Verdict| match verdict {
+            Verdict::Verified { vouchers, .. } => vouchers.clone(),
+            Verdict::Open | Verdict::Failed(_) => Vec::new(),
+        };
+        let all: BTreeSet<PeerKey> = verdicts.iter().flat_map(vouchers).collect();
+        self.vouchers = all.into_iter().map(net::peer_id).collect();
+    }
+
+    /// Whoever reads all files of the folder must not read what belongs to no unit.
+    fn check_strays(&mut self, dir: &Path) {
+        let folder = dir.join(UNITS_DIR);
+        let Ok(entries) = std::fs::read_dir(&folder) else { return };
+        for name in entries.flatten().map(|entry| entry.file_name()) {
+            let unit = name.to_str().and_then(|name| name.strip_suffix(".out")?.parse().ok());
+            let is_unit = |unit: &u32| *unit < self.units && *name == *unit_file(*unit);
+            if unit.filter(is_unit).is_none() {
+                let path = folder.join(&name);
+                self.found(&path, "is no unit's output");
+            }
+        }
+    }
+
+    fn check_outputs(&mut self, dir: &Path, verdicts: &[Verdict], runs_yet: bool) {
         for (unit, verdict) in verdicts.iter().enumerate() {
             let path = dir.join(UNITS_DIR).join(unit_file(unit as u32));
             match verdict {
@@ -130,19 +174,20 @@ impl Report {
                 self.found(&path, "is there, though nobody's answer to its unit is verified");
             }
         }
-        // While a job runs, its certificate may be ahead of the outputs.
-        if self.missing > 0 && self.open == 0 {
+        if !runs_yet && self.missing + self.open > 0 {
             self.problems.push(format!(
-                "{}: {} outputs are missing; `dugnad fetch` brings them",
+                "{}: {} outputs are missing, and {} units are open by the certificate, though the job \
+                 has ended; `dugnad fetch` brings what is missing",
                 dir.join(UNITS_DIR).display(),
-                self.missing
+                self.missing,
+                self.open
             ));
         }
     }
 
     fn check_output(&mut self, path: &Path, expected: Hash) {
         let mut hasher = blake3::Hasher::new();
-        let read = File::open(path).and_then(|file| hasher.update_reader(file).map(drop));
+        let read = open_plain(path).and_then(|file| hasher.update_reader(file).map(drop));
         match read {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => self.missing += 1,
             Err(error) => self.found(path, &format!("cannot be read: {error}")),
@@ -204,6 +249,23 @@ impl Report {
             0 => told,
             more => format!("{told}\n… and {more} more; --json names all"),
         }
+    }
+}
+
+/// A file that is one: no device or pipe, which might never end.
+fn open_plain(path: &Path) -> io::Result<File> {
+    match std::fs::symlink_metadata(path)?.is_file() {
+        true => File::open(path),
+        false => Err(io::Error::other("no plain file")),
+    }
+}
+
+fn read_plain(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open_plain(path)?.take(bytes_max + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 <= bytes_max {
+        true => Ok(bytes),
+        false => Err(io::Error::other(format!("larger than {bytes_max} bytes"))),
     }
 }
 
@@ -272,7 +334,7 @@ fn entry_of(dir: &Path, directory: Hash, unit: UnitIndex) -> Result<UnitEntry, F
 /// The bytes of a blob, which are those that its name says.
 fn blob(dir: &Path, hash: Hash) -> Result<Vec<u8>, Failure> {
     let path = blob_path(dir, hash);
-    let bytes = std::fs::read(&path).map_err(|error| {
+    let bytes = read_plain(&path, BLOB_BYTES_MAX).map_err(|error| {
         let why = format!("{}: {error}", path.display());
         Failure::Usage(format!(
             "{why}; `dugnad fetch --inputs` brings what units are computed from"

@@ -156,7 +156,7 @@ impl Driver {
             cache: compiled,
             cache_key: keys.cache_secret(),
         })?);
-        let shelf = Arc::new(Shelf::new(store.clone(), sealed(&store, &node)?));
+        let shelf = Arc::new(Shelf::new(store.clone(), sealed(&store, &node, me)?));
         let (net_sender, net_events) = mpsc::channel(NET_EVENTS_MAX);
         let net = Net::start(net, shelf.clone(), net_sender).await?;
         let (event_sender, events) = mpsc::unbounded_channel();
@@ -479,11 +479,11 @@ fn replay(store: &Store, node: &mut Node) -> Result<(), DriverError> {
 }
 
 /// What may not be served yet.
-fn sealed(store: &Store, node: &Node) -> Result<BTreeSet<Hash>, StoreError> {
+fn sealed(store: &Store, node: &Node, me: PeerKey) -> Result<BTreeSet<Hash>, StoreError> {
     let mut sealed: BTreeSet<Hash> = node.sealed().into_iter().collect();
-    let running = |job: &&Job| job.status().state == JobState::Running && !sealed.is_empty();
-    let jobs: Vec<&Job> = node.jobs().into_iter().filter(running).collect();
-    for job in jobs {
+    // Of this node's own jobs alone: another's table may name what somebody guesses to be an output.
+    let own = |job: &&Job| job.manifest.owner == me && job.status().state == JobState::Running;
+    for job in node.jobs().into_iter().filter(own) {
         shelf::keep_inputs_public(store, &job.manifest, &mut sealed)?;
     }
     Ok(sealed)

@@ -51,6 +51,8 @@ struct Which {
     asked: bool,
     /// The fuel that it had used where it went on.
     begun: u64,
+    /// What it was given.
+    input: Option<Hash>,
 }
 
 impl Runs {
@@ -86,7 +88,8 @@ impl Runs {
                     for (unit, run) in units.into_iter().zip(prepared) {
                         let (done, keeps) = (shared.clone(), shared.checkpoints.clone());
                         let begun = run.begin.as_ref().map_or(0, Checkpoint::fuel);
-                        let which = Which { job, unit, asked, begun };
+                        let input = Some(Hash::of(&run.input));
+                        let which = Which { job, unit, asked, begun, input };
                         let report = move |ran| done.finish(which, ran);
                         let keep = move |at: &Checkpoint| {
                             // What is run for its output alone is decided long since.
@@ -183,13 +186,13 @@ impl Shared {
     }
 
     fn finish(&self, which: Which, mut ran: Ran) {
-        let Which { job, unit, asked, begun } = which;
+        let Which { job, unit, asked, begun, input } = which;
         if asked && self.lies.is_some_and(|lies| lies.about(job, unit)) {
             lie(&mut ran);
         }
         let named = ran.end.as_ref().ok().and_then(Answer::output);
-        if asked {
-            self.shelf.seal(named.into_iter());
+        if let Some(output) = named.filter(|_| asked) {
+            self.shelf.seal(output, input);
         }
         let output = named.map(|_| ran.output);
         let fuel = ran.end.as_ref().map_or(0, |answer| answer.fuel);

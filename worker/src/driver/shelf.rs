@@ -1,8 +1,7 @@
 //! The store as the network room sees it: blobs to serve and to keep.
 //!
 //! An output is not served before its unit is opened: who could fetch it by a guessed hash would
-//! have its answer confirmed. What could be fetched before it was an output, such as an input that a
-//! unit hands back, stays so: others may be waiting for it.
+//! have its answer confirmed. An input that a unit hands back stays public: others wait for it.
 use crate::{
     net::BlobShelf,
     store::{Store, StoreError},
@@ -34,11 +33,11 @@ impl Shelf {
         }
     }
 
-    /// These outputs, which are about to be stored, may not be served for now.
-    pub fn seal(&self, outputs: impl Iterator<Item = Hash>) {
-        let is_new = |blob: &Hash| self.store.blob_size(*blob).ok().flatten().is_none();
-        let new: Vec<Hash> = outputs.filter(is_new).collect();
-        self.sealed.lock().unwrap_or_else(PoisonError::into_inner).extend(new);
+    /// The output of a unit may not be served for now, if it is not what the unit was given.
+    pub fn seal(&self, output: Hash, input: Option<Hash>) {
+        if input != Some(output) {
+            self.sealed.lock().unwrap_or_else(PoisonError::into_inner).insert(output);
+        }
     }
 
     fn public(&self, hash: Hash) -> bool {

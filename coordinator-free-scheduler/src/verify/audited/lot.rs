@@ -19,7 +19,7 @@ use alloc::{
 };
 
 /// Executors may take this many times their share of the weight.
-const SHARES: u64 = 2;
+const SHARES: u128 = 2;
 
 #[derive(Clone, Debug)]
 pub(super) struct UnitState<A> {
@@ -47,6 +47,13 @@ pub struct Audit<A> {
     pub(super) units: Vec<UnitState<A>>,
     taken: Vec<u32>,
     pub(super) convicted: BTreeMap<MemberIndex, Proof>,
+    /// Who answered otherwise than the owner found, on processors that the owner has not: no proof, and
+    /// no answer to rely on.
+    pub(super) doubtful: BTreeSet<MemberIndex>,
+    /// Whose word did not count when the pass was closed: draws go by this, whatever is found out later.
+    out: BTreeSet<MemberIndex>,
+    /// The weight of those whose word does not count.
+    lost: u64,
     /// Lies found in this pass, by whose answer each would have been accepted: all, and of these the ones
     /// that an earlier pass had let through.
     pub(super) caught: BTreeMap<MemberIndex, [u32; 2]>,
@@ -56,6 +63,8 @@ pub struct Audit<A> {
     pub(super) estimate: f64,
     pub(super) executions: u64,
     pub(super) waiting: usize,
+    /// Checks that this pass should have had, and for which nobody was left.
+    pub(super) short: u64,
     /// Whether somebody was convicted since the last settlement.
     pub(super) tainted: bool,
     pub(super) disputed: BTreeSet<UnitIndex>,
@@ -82,12 +91,16 @@ impl<A: Clone + PartialEq> Audit<A> {
             roster,
             units: vec![unit; units as usize],
             convicted: BTreeMap::new(),
+            doubtful: BTreeSet::new(),
+            out: BTreeSet::new(),
+            lost: 0,
             caught: BTreeMap::new(),
             pass: 0,
             seed: Hash([0; 32]),
             estimate: 0.0,
             executions: 0,
             waiting: 0,
+            short: 0,
             tainted: false,
             disputed: BTreeSet::new(),
             phase: Phase::Executing,
@@ -169,9 +182,16 @@ impl<A: Clone + PartialEq> Audit<A> {
         let Some(weight) = self.roster.member(member).map(|member| member.weight) else {
             return false;
         };
-        let share = u64::from(weight) * self.units.len() as u64 * SHARES;
-        let most = (share / self.roster.weight().max(1)).max(1);
-        !self.convicted.contains_key(&member) && u64::from(self.taken[member as usize]) < most
+        // Of those who are left: they have to do the work of the others too.
+        let whole = u128::from((self.roster.weight() - self.lost).max(1));
+        let share = u128::from(weight) * self.units.len() as u128 * SHARES;
+        let most = (share / whole).max(1);
+        self.counts(member) && u128::from(self.taken[member as usize]) < most
+    }
+
+    /// Whether a member's word counts.
+    pub(super) fn counts(&self, member: MemberIndex) -> bool {
+        !self.convicted.contains_key(&member) && !self.doubtful.contains(&member)
     }
 
     // ---- what is said ------------------------------------------------------------------------
@@ -209,9 +229,11 @@ impl<A: Clone + PartialEq> Audit<A> {
         }
         self.seed = seed;
         self.phase = Phase::Checking;
+        self.out = self.convicted.keys().chain(&self.doubtful).copied().collect();
         for unit in 0..self.units.len() as UnitIndex {
-            let drawn = self.draw(unit);
+            let (drawn, wanted) = self.draw(unit);
             self.waiting += drawn.len();
+            self.short += (wanted - drawn.len()) as u64;
             let state = &mut self.units[unit as usize];
             state.before = state.vouches.len().saturating_sub(1) as u8;
             state.drawn = drawn;
@@ -221,23 +243,24 @@ impl<A: Clone + PartialEq> Audit<A> {
     }
 
     /// The members that are to check a unit in this pass, beside those who vouch for it.
-    fn draw(&self, unit: UnitIndex) -> Vec<MemberIndex> {
+    /// And how many it should have been.
+    fn draw(&self, unit: UnitIndex) -> (Vec<MemberIndex>, usize) {
         let state = &self.units[unit as usize];
         if state.ruled.is_some() {
-            return Vec::new();
+            return (Vec::new(), 0);
         }
         let draw = Draw::new(&self.roster, &self.seed, unit);
         let level = self.level.whole() + u32::from(draw.coin(self.level.part()));
         let wanted = (level as usize + 1).max(state.least.into());
         let missing = wanted.saturating_sub(state.vouches.len());
-        draw.checkers(missing, |member| self.may_check(unit, member))
+        (draw.checkers(missing, |member| self.may_check(unit, member)), missing)
     }
 
     fn may_check(&self, unit: UnitIndex, member: MemberIndex) -> bool {
         let state = &self.units[unit as usize];
         let vouches = state.vouches.iter().any(|vouch| vouch.member == member);
         let asked = state.drawn.contains(&member) || state.silent.contains(&member);
-        !vouches && !asked && !self.convicted.contains_key(&member)
+        !vouches && !asked && !self.out.contains(&member)
     }
 
     /// The answer of a member who was drawn.
@@ -269,9 +292,12 @@ impl<A: Clone + PartialEq> Audit<A> {
         self.units[unit as usize].silent.push(member);
         let draw = Draw::new(&self.roster, &self.seed, unit);
         let next = draw.checkers(1, |other| self.may_check(unit, other)).first().copied();
-        if let Some(member) = next {
-            self.units[unit as usize].drawn.push(member);
-            self.waiting += 1;
+        match next {
+            Some(member) => {
+                self.units[unit as usize].drawn.push(member);
+                self.waiting += 1;
+            }
+            None => self.short += 1,
         }
         Ok(next.map(|member| Check { unit, member }))
     }
@@ -302,12 +328,16 @@ impl<A: Clone + PartialEq> Audit<A> {
         Ok(())
     }
 
-    /// What the owner found about a disputed unit. Who was wrong is convicted: if it was computed on its
-    /// own class of processors, or on two. Another's word is set aside, and the unit drawn anew.
+    /// What the owner found about a disputed unit, once all checks are in: so nothing hangs on which came
+    /// first. Who was wrong is convicted, if it was computed on its own class of processors, or on two.
+    /// Another is in doubt: its word counts no more here, and nobody is blamed.
     ///
     /// # Errors
-    /// It is in no dispute.
+    /// It is in no dispute, or checks are still to come.
     pub fn rule(&mut self, unit: UnitIndex, ruling: Ruling<A>) -> Result<(), Refused> {
+        if self.waiting > 0 {
+            return Err(Refused::Unfinished);
+        }
         if !self.disputed.remove(&unit) {
             return Err(Refused::NoDispute);
         }
@@ -332,8 +362,9 @@ impl<A: Clone + PartialEq> Audit<A> {
         (state.vouches, state.ruled) = (right, Some(answer));
         for Vouch { member, .. } in wrong {
             let class = self.roster.member(member).map(|member| member.arch);
-            if classes.len() > 1 || class.is_some_and(|class| classes.contains(&class)) {
-                self.convict(member, Proof::Wrong(unit));
+            match classes.len() > 1 || class.is_some_and(|class| classes.contains(&class)) {
+                true => self.convict(member, Proof::Wrong(unit)),
+                false => self.doubt(member),
             }
         }
         Ok(())
@@ -341,8 +372,22 @@ impl<A: Clone + PartialEq> Audit<A> {
 
     /// A member is proved to be at fault.
     pub fn convict(&mut self, member: MemberIndex, proof: Proof) {
+        self.lose(member);
         if self.roster.member(member).is_some() {
             self.convicted.entry(member).or_insert(proof);
+        }
+    }
+
+    fn doubt(&mut self, member: MemberIndex) {
+        self.lose(member);
+        self.doubtful.insert(member);
+    }
+
+    /// A member's word is about to count no more.
+    fn lose(&mut self, member: MemberIndex) {
+        let weight = self.roster.member(member).map(|member| u64::from(member.weight));
+        if let Some(weight) = weight.filter(|_| self.counts(member)) {
+            self.lost += weight;
             self.tainted = true;
         }
     }

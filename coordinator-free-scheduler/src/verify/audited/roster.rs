@@ -116,6 +116,13 @@ impl<'a> Draw<'a> {
                 drawn.push(member);
             }
         }
+        // Points may keep missing those of little weight, where others are out: then in order.
+        for (member, of) in (0..).zip(self.roster.members()) {
+            let is_missing = drawn.len() < count && of.weight > 0;
+            if is_missing && !drawn.contains(&member) && takes(member) {
+                drawn.push(member);
+            }
+        }
         drawn
     }
 }

@@ -96,7 +96,9 @@ pub enum Phase {
 pub enum Settled {
     /// Another pass at this level; with so many units to be executed first.
     Again(Level, usize),
-    /// Done; wrong units expected, and whether they are as few as was asked for.
+    /// Done; wrong units expected, and whether that is as few as was asked for and every unit has as many
+    /// checkers as it should. If not, the roster, the passes or the cost allowed did not suffice: some
+    /// units may be without an answer then.
     Released(f64, bool),
     /// See [`Phase::Quarantined`].
     Quarantined,

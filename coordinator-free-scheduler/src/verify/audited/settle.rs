@@ -33,8 +33,10 @@ impl<A: Clone + PartialEq> Audit<A> {
         };
         if (unfinished == 0 && harder.is_none()) || self.pass + 1 >= PASSES_MAX {
             self.phase = Phase::Released(self.estimate);
-            return Ok(Settled::Released(self.estimate, enough && unfinished == 0));
+            let achieved = enough && unfinished == 0 && self.short == 0;
+            return Ok(Settled::Released(self.estimate, achieved));
         }
+        self.short = 0;
         self.level = harder.unwrap_or(self.level);
         self.pass += 1;
         self.phase = Phase::Executing;
@@ -90,11 +92,14 @@ impl<A: Clone + PartialEq> Audit<A> {
         if before > 0.0 { sum(|pair| pair.1) / before } else { 1.0 }
     }
 
-    /// Takes back every word of the convicted.
+    /// Takes back every word of the convicted, and of those in doubt.
     fn backtrack(&mut self) {
         for state in self.units.iter_mut().filter(|state| state.ruled.is_none()) {
             let words = state.vouches.len();
-            state.vouches.retain(|vouch| !self.convicted.contains_key(&vouch.member));
+            state.vouches.retain(|vouch| {
+                let member = vouch.member;
+                !self.convicted.contains_key(&member) && !self.doubtful.contains(&member)
+            });
             if state.vouches.len() < words {
                 state.least = REOPENED;
             }

@@ -124,7 +124,9 @@ fn only_its_own_processors_or_two_convict() {
     let classes = vec![archs[checker as usize]];
     audit.rule(unit, Ruling::Answer(RIGHT, classes)).unwrap();
     assert!(audit.convicted().is_empty());
-    assert!(audit.vouches(unit).iter().all(|vouch| vouch.member != executor), "set aside");
+    audit.settle().unwrap();
+    let vouches = |of| audit.vouches(of).iter().any(|vouch| vouch.member == executor);
+    assert!((0..100).all(|of| !vouches(of)) && !audit.may_take(executor), "in doubt");
 
     let (mut audit, unit, executor, _) = disputed(&archs, 1e-3);
     audit.rule(unit, Ruling::Answer(RIGHT, vec![0, 1])).unwrap();
@@ -191,6 +193,10 @@ fn an_outsider_has_the_owner_look_and_convicts_nobody_by_its_word() {
     audit.doubted(2, &RIGHT).unwrap();
     audit.doubted(3, &LIE).unwrap();
     assert_eq!(audit.disputed().len(), 1);
+    assert_eq!(audit.rule(3, Ruling::Split), Err(Refused::Unfinished), "checks are to come");
+    for Check { unit, member } in audit.unchecked().collect::<Vec<_>>() {
+        audit.checked(unit, Vouch { member, answer: RIGHT }).unwrap();
+    }
     audit.rule(3, Ruling::Answer(RIGHT, vec![0])).unwrap();
     assert!(audit.convicted().is_empty());
     assert_eq!(audit.doubted(99, &LIE), Err(Refused::NoSuchUnit));
@@ -216,7 +222,10 @@ fn what_comes_at_the_wrong_time_or_from_the_wrong_one_is_refused() {
     audit.close(seed(0)).unwrap();
     assert_eq!(audit.close(seed(1)), Err(Refused::Phase), "twice");
     assert_eq!(audit.checked(0, vouch(0)), Err(Refused::NotDrawn), "its own unit");
-    assert_eq!(audit.rule(0, Ruling::Split), Err(Refused::NoDispute));
     assert_eq!(audit.settle(), Err(Refused::Unfinished));
     assert!(!audit.opened(0), "nothing can be copied");
+    for Check { unit, member } in audit.unchecked().collect::<Vec<_>>() {
+        audit.checked(unit, vouch(member)).unwrap();
+    }
+    assert_eq!(audit.rule(0, Ruling::Split), Err(Refused::NoDispute));
 }

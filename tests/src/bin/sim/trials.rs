@@ -198,10 +198,10 @@ fn work(
 
 fn markdown(done: &[Line]) -> String {
     let head = "| | attack, share of all weight | runs | wrong / accepted (≤, 95 %) | executions a unit \
-        (most) | honest banned | copies | released | quarantined |\n|---|---|---|---|---|---|---|---|---|";
+        (most) | honest banned | copies | released | of these short | quarantined |\n|---|---|---|---|---|---|---|---|---|---|";
     let row = |Line { block, cell }: &Line| {
         format!(
-            "| {block} | {} | {} | {:.1e} (≤ {:.1e}) | {:.3} ({:.2}) | {} | {} | {} | {} |",
+            "| {block} | {} | {} | {:.1e} (≤ {:.1e}) | {:.3} ({:.2}) | {} | {} | {} | {} | {} |",
             harm(cell),
             cell.runs,
             cell.wrong.mean,
@@ -211,6 +211,7 @@ fn markdown(done: &[Line]) -> String {
             cell.honest_banned,
             cell.copies_accepted,
             cell.released,
+            cell.short,
             cell.quarantined
         )
     };
