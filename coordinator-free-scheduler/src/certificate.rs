@@ -5,8 +5,8 @@
 //! it cannot have. What it is not: proof that an answer is right; it proves who vouched for it, and that
 //! they could not have copied from each other.
 use crate::{
-    Board, Fault, JobId, LotIndex, Manifest, ManifestError, Node, PeerKey, SignedBatch,
-    SignedManifest, UnitIndex, Verdict, sync::all_of, wire::WireError,
+    Board, Fault, JobId, LotIndex, Manifest, Node, PeerKey, SignedBatch, UnitIndex, Verdict,
+    statement::Batch, sync::all_of,
 };
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -25,8 +25,6 @@ pub struct Replay {
 /// Why a batch has no place in a certificate.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Unfit {
-    /// Not a batch.
-    Malformed(WireError),
     /// It is about another job.
     OtherJob(JobId),
     /// It is about a lot that the job has not.
@@ -38,7 +36,6 @@ pub enum Unfit {
 impl fmt::Display for Unfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Unfit::Malformed(error) => write!(f, "not a batch of statements: {error}"),
             Unfit::OtherJob(job) => write!(f, "about job {job}"),
             Unfit::NoSuchLot(lot) => write!(f, "about lot {lot}, which the job has not"),
             Unfit::Fault(fault) => write!(f, "{fault:?}"),
@@ -49,12 +46,9 @@ impl fmt::Display for Unfit {
 impl core::error::Error for Unfit {}
 
 impl Replay {
-    /// Begins with what the owner signed. The signature is the body's to check.
-    ///
-    /// # Errors
-    /// It is no manifest.
-    pub fn new(signed: &SignedManifest) -> Result<Replay, ManifestError> {
-        Ok(Replay { job: signed.id(), manifest: signed.open()?, boards: BTreeMap::new() })
+    /// Begins with what the owner signed, which is the body's to check.
+    pub fn new(job: JobId, manifest: Manifest) -> Replay {
+        Replay { job, manifest, boards: BTreeMap::new() }
     }
 
     /// The job's name.
@@ -67,12 +61,12 @@ impl Replay {
         &self.manifest
     }
 
-    /// Adds what somebody said, each author's batches in their order, and answers who. The signature is the body's to check.
+    /// Adds what somebody said, each author's batches in their order. That `batch` is what was signed, and
+    /// by whom, is the body's to check.
     ///
     /// # Errors
     /// It has no place in this certificate.
-    pub fn add(&mut self, signed: SignedBatch) -> Result<PeerKey, Unfit> {
-        let batch = signed.open().map_err(Unfit::Malformed)?;
+    pub fn add(&mut self, signed: SignedBatch, batch: Batch) -> Result<(), Unfit> {
         if batch.job != self.job {
             return Err(Unfit::OtherJob(batch.job));
         }
@@ -83,9 +77,7 @@ impl Replay {
         let range = self.manifest.lot_range(batch.lot);
         let fresh = || Board::new(self.job, owner, batch.lot, profile, range);
         let board = self.boards.entry(batch.lot).or_insert_with(fresh);
-        let author = batch.author;
-        board.merge(signed, Arc::new(batch)).map_err(Unfit::Fault)?;
-        Ok(author)
+        board.merge(signed, Arc::new(batch)).map(drop).map_err(Unfit::Fault)
     }
 
     /// What each unit has come to, in unit order.

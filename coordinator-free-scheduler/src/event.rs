@@ -1,7 +1,7 @@
 //! The boundary of the mind: what goes in, what comes out. One screen each.
 use crate::{
-    Answer, FailReason, Hash, JobId, LotIndex, Manifest, ManifestError, Message, Nonce, PeerKey,
-    Query, Signature, SignedBatch, SignedManifest, UnitIndex, Void, statement::Batch,
+    Answer, FailReason, Hash, JobId, LotIndex, Manifest, ManifestError, Message, Nonce, Outcome,
+    PeerKey, Query, Signature, SignedBatch, SignedManifest, UnitIndex, Void, statement::Batch,
 };
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use serde::{Deserialize, Serialize};
@@ -228,6 +228,27 @@ pub enum Verdict {
     },
     /// It will not be verified.
     Failed(FailReason),
+}
+
+impl Verdict {
+    /// The digest of the output of a unit that went as its scientist hoped.
+    pub fn success(&self) -> Option<Hash> {
+        match self {
+            Verdict::Verified {
+                answer: Answer { outcome: Outcome::Exit { code: 0, digest, .. }, .. },
+                ..
+            } => Some(*digest),
+            Verdict::Open | Verdict::Verified { .. } | Verdict::Failed(_) => None,
+        }
+    }
+
+    /// Those whose vouchers carry it.
+    pub fn vouchers(&self) -> &[PeerKey] {
+        match self {
+            Verdict::Verified { vouchers, .. } => vouchers,
+            Verdict::Open | Verdict::Failed(_) => &[],
+        }
+    }
 }
 
 /// A bad deed of a peer, by mistake or malice.

@@ -1,7 +1,10 @@
 //! A scenario: what grid is simulated, as data. Every field has a default, unknown ones are errors.
 use crate::draws::Draw;
 use coordinator_free_scheduler::PRIORITY_MAX;
-use serde::{Deserialize, Deserializer, de::Error as _};
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, Error as _},
+};
 use std::{collections::BTreeMap, path::Path};
 
 /// A grid, its work and its troubles. Times are seconds unless their name says otherwise.
@@ -156,9 +159,9 @@ pub struct Freeze {
 /// Peers that do harm; the last ones by number.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Attacker {
+pub struct Attacker<K = Kind> {
     /// What harm.
-    pub kind: Kind,
+    pub kind: K,
     /// Their share of all peers.
     pub fraction: f64,
     /// Share of units that one lies about; of others how much it does of what it does.
@@ -262,18 +265,13 @@ impl Scenario {
     /// # Errors
     /// Where it is not one, in a sentence.
     pub fn load(path: &Path, set: &[String]) -> Result<Scenario, String> {
-        let named = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-        let text = std::fs::read_to_string(path).map_err(|error| named(&error))?;
-        // The file alone first: its errors have lines.
-        toml::from_str::<Scenario>(&text).map_err(|error| named(&error))?;
-        let scenario: Result<Scenario, _> = table_with(&text, set)?.try_into();
-        let mut scenario = scenario.map_err(|error| format!("--set: {error}"))?;
+        let mut scenario: Scenario = read_with(path, set)?;
         if let Some(churn) = &mut scenario.churn
             && let Some(trace) = &churn.trace
         {
             churn.traced = read_trace(&path.with_file_name(trace))?;
         }
-        scenario.check().map_err(|error| named(&error))?;
+        scenario.check().map_err(|why| format!("{}: {why}", path.display()))?;
         Ok(scenario)
     }
 
@@ -307,7 +305,7 @@ impl Scenario {
                 "freeze.peer: no such peer",
             ),
         ];
-        wrong.iter().find(|(wrong, _)| *wrong).map_or(Ok(()), |(_, why)| Err((*why).to_owned()))
+        first_wrong(&wrong)
     }
 
     fn count(&self, attacker: &Attacker) -> usize {
@@ -390,14 +388,26 @@ impl Scenario {
     }
 }
 
-/// The table of a scenario file, with some keys set to other values.
+/// What a scenario file says, with some keys set to other values.
 ///
 /// # Errors
-/// It is no TOML, or a pair names no key, in a sentence.
-pub fn table_with(text: &str, set: &[String]) -> Result<toml::Table, String> {
-    let mut table = text.parse().map_err(|error: toml::de::Error| error.to_string())?;
+/// Where it is not one, in a sentence.
+pub fn read_with<T: DeserializeOwned>(path: &Path, set: &[String]) -> Result<T, String> {
+    let named = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    let text = std::fs::read_to_string(path).map_err(|error| named(&error))?;
+    let mut table = text.parse().map_err(|error: toml::de::Error| named(&error))?;
+    // The file alone first: its errors have lines.
+    toml::from_str::<T>(&text).map_err(|error| named(&error))?;
     set.iter().try_for_each(|pair| override_key(&mut table, pair))?;
-    Ok(table)
+    table.try_into().map_err(|error| format!("--set: {error}"))
+}
+
+/// The first sentence whose condition holds.
+///
+/// # Errors
+/// There is one.
+pub fn first_wrong(wrong: &[(bool, &str)]) -> Result<(), String> {
+    wrong.iter().find(|(wrong, _)| *wrong).map_or(Ok(()), |(_, why)| Err((*why).to_owned()))
 }
 
 fn override_key(table: &mut toml::Table, pair: &str) -> Result<(), String> {

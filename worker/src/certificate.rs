@@ -7,19 +7,18 @@
 //! ```
 //! Every byte is part of a length, a signature or what it signs, so none can be changed unseen. Batches
 //! may be left out, which proves less.
-use crate::keys;
+use crate::signed::{self, SIGNED_BATCH_BYTES_MAX, SIGNED_MANIFEST_BYTES_MAX};
 use bytes::{BufMut, Bytes, BytesMut};
-use coordinator_free_scheduler::{
-    BATCH_BYTES_MAX, BATCH_CONTEXT, MANIFEST_BYTES_MAX, MANIFEST_CONTEXT, Replay, SignedBatch,
-    SignedManifest, wire,
+use coordinator_free_scheduler::{Replay, SignedBatch, SignedManifest, wire};
+use serde::Serialize;
+use std::{
+    fs::File,
+    io::{self, BufReader, Read},
+    path::Path,
 };
-use serde::{Serialize, de::DeserializeOwned};
-use std::io::{self, Read};
 
 /// The first bytes of the file.
 const MAGIC: &[u8] = b"dugnad certificate 1\n";
-/// Bytes that a signature and lengths add.
-const ENVELOPE_BYTES: usize = 128;
 
 /// The start of the file.
 pub fn head(manifest: &SignedManifest) -> Bytes {
@@ -64,6 +63,14 @@ pub enum Broken {
     Batch { number: u64, at: u64, why: String },
 }
 
+/// Reads a certificate from its file.
+///
+/// # Errors
+/// As of [`read`].
+pub fn open(path: &Path) -> Result<Certificate, Broken> {
+    read(BufReader::new(File::open(path)?))
+}
+
 /// Reads a certificate to its end and replays it.
 ///
 /// # Errors
@@ -76,12 +83,12 @@ pub fn read(reader: impl Read) -> Result<Certificate, Broken> {
         return Err(Broken::Magic);
     }
     let at = frames.at;
-    let first = frames.next(MANIFEST_BYTES_MAX)?.ok_or(Broken::CutOff { at })?;
+    let first = frames.next(SIGNED_MANIFEST_BYTES_MAX)?.ok_or(Broken::CutOff { at })?;
     let replay = manifest(&first).map_err(|why| Broken::Manifest { at, why })?;
     let mut certificate = Certificate { replay, batches: 0 };
     loop {
         let at = frames.at;
-        let Some(frame) = frames.next(BATCH_BYTES_MAX)? else { return Ok(certificate) };
+        let Some(frame) = frames.next(SIGNED_BATCH_BYTES_MAX)? else { return Ok(certificate) };
         let number = certificate.batches;
         batch(&mut certificate.replay, &frame).map_err(|why| Broken::Batch { number, at, why })?;
         certificate.batches += 1;
@@ -89,26 +96,13 @@ pub fn read(reader: impl Read) -> Result<Certificate, Broken> {
 }
 
 fn manifest(frame: &[u8]) -> Result<Replay, String> {
-    let signed: SignedManifest = decoded(frame)?;
-    let replay = Replay::new(&signed).map_err(|error| format!("is none: {error}"))?;
-    let owner = replay.manifest().owner;
-    match keys::verify(owner, MANIFEST_CONTEXT, &signed.bytes, &signed.signature) {
-        true => Ok(replay),
-        false => Err("is not signed by the owner that it names".into()),
-    }
+    let (signed, manifest) = signed::decode_manifest(frame).map_err(|error| error.to_string())?;
+    Ok(Replay::new(signed.id(), manifest))
 }
 
 fn batch(replay: &mut Replay, frame: &[u8]) -> Result<(), String> {
-    let signed: SignedBatch = decoded(frame)?;
-    let batch = signed.open().map_err(|error| format!("is none: {error}"))?;
-    if !keys::verify(batch.author, BATCH_CONTEXT, signed.bytes(), &signed.signature().0) {
-        return Err(format!("is not signed by the author that it names, {}", batch.author));
-    }
-    replay.add(signed).map(drop).map_err(|unfit| format!("does not belong here: {unfit}"))
-}
-
-fn decoded<T: DeserializeOwned>(frame: &[u8]) -> Result<T, String> {
-    wire::decode(frame, frame.len()).map_err(|error| format!("is none: {error}"))
+    let (signed, batch) = signed::decode_batch(frame).map_err(|error| error.to_string())?;
+    replay.add(signed, batch).map_err(|unfit| format!("does not belong here: {unfit}"))
 }
 
 /// A file, frame by frame.
@@ -137,7 +131,7 @@ impl<R: Read> Frames<R> {
         self.at += 1;
         self.fill(&mut length[1..])?;
         let bytes = u32::from_le_bytes(length) as usize;
-        if bytes > bytes_max + ENVELOPE_BYTES {
+        if bytes > bytes_max {
             return Err(Broken::CutOff { at });
         }
         let mut frame = vec![0; bytes];

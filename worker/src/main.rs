@@ -10,7 +10,9 @@ mod demo;
 mod driver;
 mod invite;
 mod keys;
+mod signed;
 mod telemetry;
+mod unit;
 
 use {dugnad_api as api, dugnad_exec as exec, dugnad_net as net, dugnad_store as store};
 

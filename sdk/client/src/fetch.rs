@@ -4,6 +4,7 @@
 //! is there need not be asked for again. Files are not synced one by one: what a power failure
 //! could damage is found by the digest over all of them at the end.
 use crate::frames::{OUTPUT_HEADER_BYTES, read_output_header};
+use crate::route::Answer;
 use crate::{BlobHash, BlockingReader, Error, Grid, JobId, JobState, JobStatus};
 use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
@@ -142,10 +143,8 @@ impl Place {
     }
 
     async fn receive(&self, grid: &Grid, from: u32, held: &mut Vec<bool>) -> Result<u64, Error> {
-        let answer = grid.outputs(self.job, from).await?;
-        let chunks = answer.response.bytes_stream().map_err(io::Error::other);
-        let mut reader = BlockingReader::new(chunks, Handle::current());
-        let (place, mut slots, route) = (self.clone(), std::mem::take(held), answer.route);
+        let (mut reader, route) = reader(grid.outputs(self.job, from).await?);
+        let (place, mut slots) = (self.clone(), std::mem::take(held));
         let received = self.blocking(move || {
             let written = place.write_outputs(&mut reader, &route, &mut slots)?;
             Ok((written, slots))
@@ -203,9 +202,7 @@ impl Place {
 
     /// After the outputs, so that it proves at least these.
     async fn receive_certificate(&self, grid: &Grid) -> Result<(), Error> {
-        let answer = grid.certificate(self.job).await?;
-        let chunks = answer.response.bytes_stream().map_err(io::Error::other);
-        let mut reader = BlockingReader::new(chunks, Handle::current());
+        let (mut reader, _) = reader(grid.certificate(self.job).await?);
         let path = self.dir.join(CERTIFICATE_FILE);
         self.blocking(move || {
             let beside = path.with_extension("part");
@@ -258,6 +255,12 @@ impl Place {
     fn unit_path(&self, unit: u32) -> PathBuf {
         self.dir.join(UNITS_DIR).join(unit_file(unit))
     }
+}
+
+/// An answer's body to read where it may block, and the route that it came by.
+fn reader(answer: Answer) -> (impl Read + Send + 'static, String) {
+    let chunks = answer.response.bytes_stream().map_err(io::Error::other);
+    (BlockingReader::new(chunks, Handle::current()), answer.route)
 }
 
 /// Why the units without an output have none.

@@ -184,8 +184,9 @@ impl Grid {
     }
 
     /// Writes the outputs that are verified by now to `dir/units/00000000.out`…, the job's status to
-    /// `dir/job.json` and what proves it to `dir/certificate.dugnad`. Outputs that are there already are kept, so an interrupted fetch
-    /// is resumed by the same call. Once all are there they are checked against the job's digest.
+    /// `dir/job.json` and what proves it to `dir/certificate.dugnad`. Outputs that are there already
+    /// are kept, so an interrupted fetch is resumed by the same call. Once all are there they are
+    /// checked against the job's digest.
     ///
     /// # Errors
     /// The directory cannot be written or holds other work, the outputs are not those of the

@@ -1,5 +1,5 @@
 //! A trial as data. Every field has a default, unknown ones are errors.
-use crate::scenario::table_with;
+use crate::scenario::{first_wrong, read_with};
 use coordinator_free_scheduler::verify::audited::{
     FRIENDS_USUAL, Level, Terms, first_level, survival,
 };
@@ -59,29 +59,9 @@ pub struct Trial {
     pub attacker: Vec<Attacker>,
 }
 
-/// Peers that do harm.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Attacker {
-    /// What harm.
-    pub kind: Kind,
-    /// Their share of all weight; of peers, where they have none.
-    pub fraction: f64,
-    /// How much they do of it.
-    #[serde(default = "one")]
-    pub rate: f64,
-    /// Lies of all of them together; 0 for the number that pays best.
-    #[serde(default = "unbounded")]
-    pub budget: u64,
-}
-
-fn one() -> f64 {
-    1.0
-}
-
-fn unbounded() -> u64 {
-    u64::MAX
-}
+/// Peers that do harm; `fraction` is their share of all weight, or of peers where they have none, and a
+/// `budget` of 0 the number of lies that pays best.
+pub type Attacker = crate::scenario::Attacker<Kind>;
 
 /// What harm a peer does.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Deserialize, Serialize)]
@@ -215,12 +195,8 @@ impl Trial {
     /// # Errors
     /// Where it is not one, in a sentence.
     pub fn load(path: &Path, set: &[String]) -> Result<Trial, String> {
-        let named = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-        let text = std::fs::read_to_string(path).map_err(|error| named(&error))?;
-        toml::from_str::<Trial>(&text).map_err(|error| named(&error))?;
-        let trial: Result<Trial, _> = table_with(&text, set)?.try_into();
-        let trial = trial.map_err(|error| format!("--set: {error}"))?;
-        trial.check().map_err(|why| named(&why))?;
+        let trial: Trial = read_with(path, set)?;
+        trial.check().map_err(|why| format!("{}: {why}", path.display()))?;
         Ok(trial)
     }
 
@@ -243,7 +219,7 @@ impl Trial {
                 "arch_mix, newcomers, bonus, churn and duplicates: shares from 0 to 1",
             ),
         ];
-        wrong.iter().find(|(wrong, _)| *wrong).map_or(Ok(()), |(_, why)| Err((*why).to_owned()))
+        first_wrong(&wrong)
     }
 
     /// What the owner asks for.

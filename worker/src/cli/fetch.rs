@@ -1,7 +1,7 @@
 //! `dugnad fetch`: the outputs of a job, as files; on wish merged into one.
 use super::Failure;
 use super::node::{self, NodeArguments};
-use crate::certificate::{self, Certificate};
+use crate::certificate::{self, Broken, Certificate};
 use crate::exec::run_once;
 use clap::builder::FalseyValueParser;
 use coordinator_free_scheduler::{
@@ -12,8 +12,7 @@ use dugnad_client::{
     merge_stdin,
 };
 use serde::Serialize;
-use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -96,8 +95,8 @@ async fn fetch(arguments: &Arguments) -> Result<(Fetched, Option<Vec<u8>>), Fail
         })?),
         false => None,
     };
-    let fetched = fetch_proved(&grid, job, &arguments.out).await?;
-    fetch_blobs(&grid, arguments).await?;
+    let (fetched, certificate) = fetch_proved(&grid, job, &arguments.out).await?;
+    fetch_blobs(&grid, arguments, &certificate).await?;
     match (merging, fetched.status.state) {
         (Some(module), JobState::Done) => Ok((fetched, Some(blob(&grid, module).await?))),
         (None, _) | (_, JobState::Running | JobState::Failed | JobState::Cancelled) => {
@@ -108,14 +107,18 @@ async fn fetch(arguments: &Arguments) -> Result<(Fetched, Option<Vec<u8>>), Fail
 
 /// Fetches a job until its certificate proves what its node says of it. The last of this node's own
 /// statements may be on their way to the disk yet, before which nobody is shown them.
-async fn fetch_proved(grid: &Grid, job: JobId, out: &Path) -> Result<Fetched, Failure> {
+async fn fetch_proved(
+    grid: &Grid,
+    job: JobId,
+    out: &Path,
+) -> Result<(Fetched, Certificate), Failure> {
     for _ in 0..CERTIFICATE_TRIES {
         let fetched = grid.fetch(job, out).await?;
         let decided = fetched.status.verified + fetched.status.failed;
-        let certificate = read_certificate(out)?;
+        let certificate = open_certificate(out)?;
         let proved = certificate.replay.verdicts();
         if proved.iter().filter(|verdict| **verdict != Verdict::Open).count() as u64 >= decided {
-            return Ok(fetched);
+            return Ok((fetched, certificate));
         }
         tokio::time::sleep(CERTIFICATE_PAUSE).await;
     }
@@ -123,11 +126,16 @@ async fn fetch_proved(grid: &Grid, job: JobId, out: &Path) -> Result<Fetched, Fa
     Err(Failure::Verification(format!("{}: proves less than the node says", path.display())))
 }
 
-fn read_certificate(out: &Path) -> Result<Certificate, Failure> {
+/// The certificate of a fetched job.
+pub fn open_certificate(out: &Path) -> Result<Certificate, Failure> {
     let path = out.join(CERTIFICATE_FILE);
-    let named = |why: &dyn std::fmt::Display| format!("{}: {why}", path.display());
-    let file = File::open(&path).map_err(|error| Failure::Failed(named(&error)))?;
-    certificate::read(BufReader::new(file)).map_err(|error| Failure::Verification(named(&error)))
+    certificate::open(&path).map_err(|broken| {
+        let told = format!("{}: {broken}", path.display());
+        match broken {
+            Broken::Read(_) => Failure::Usage(format!("{told}; `dugnad fetch` brings it")),
+            _ => Failure::Verification(told),
+        }
+    })
 }
 
 /// Where a blob lies in the directory of a fetched job.
@@ -136,8 +144,11 @@ pub fn blob_path(out: &Path, blob: Hash) -> PathBuf {
 }
 
 /// Fetches the module; on wish the unit table and all inputs.
-async fn fetch_blobs(grid: &Grid, arguments: &Arguments) -> Result<(), Failure> {
-    let certificate = read_certificate(&arguments.out)?;
+async fn fetch_blobs(
+    grid: &Grid,
+    arguments: &Arguments,
+    certificate: &Certificate,
+) -> Result<(), Failure> {
     let work = &certificate.replay.manifest().work;
     let keep = |hash: Hash| kept_blob(grid, &arguments.out, hash);
     keep(work.module).await?;
@@ -165,12 +176,17 @@ async fn kept_blob(grid: &Grid, out: &Path, hash: Hash) -> Result<Vec<u8>, Failu
         return Ok(bytes);
     }
     let bytes = blob(grid, BlobHash(hash.0)).await?;
-    let beside = path.with_extension("part");
-    std::fs::create_dir_all(out.join(BLOBS_DIR))
-        .and_then(|()| std::fs::write(&beside, &bytes))
-        .and_then(|()| std::fs::rename(&beside, &path))
-        .map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))?;
+    write_whole(&path, &bytes)?;
     Ok(bytes)
+}
+
+/// A file is there with all its bytes, or not at all.
+fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let beside = path.with_extension("part");
+    std::fs::create_dir_all(path.parent().unwrap_or(path))
+        .and_then(|()| std::fs::write(&beside, bytes))
+        .and_then(|()| std::fs::rename(&beside, path))
+        .map_err(|error| Failure::Failed(format!("{}: {error}", path.display())))
 }
 
 async fn blob(grid: &Grid, blob: BlobHash) -> Result<Vec<u8>, Failure> {
@@ -179,11 +195,9 @@ async fn blob(grid: &Grid, blob: BlobHash) -> Result<Vec<u8>, Failure> {
 
 /// Runs the merging module on the outputs in `out` and returns where its own output lies.
 fn merge(module: &[u8], out: &Path, units: u64) -> Result<PathBuf, Failure> {
-    let failed = |error| Failure::Failed(format!("{}: {error}", out.display()));
     let merged = run_merge(module, merge_stdin(out, units))?;
-    let (path, beside) = (out.join(MERGED_FILE), out.join(".merged.out.part"));
-    std::fs::write(&beside, merged).map_err(failed)?;
-    std::fs::rename(&beside, &path).map_err(failed)?;
+    let path = out.join(MERGED_FILE);
+    write_whole(&path, &merged)?;
     Ok(path)
 }
 

@@ -5,24 +5,24 @@
 //! very one that the verdict names. `--recheck K` computes some units again, here.
 use super::{
     Failure,
-    fetch::blob_path,
+    fetch::{blob_path, open_certificate},
     node::{self, printable},
 };
 use crate::{
-    certificate::{self, Certificate},
-    exec::{Backend, Ran, Run, Sandbox, Seed},
-    net,
+    certificate::Certificate,
+    exec::{Backend, Ran, Run, Sandbox},
+    net, unit,
 };
 use coordinator_free_scheduler::{
-    Answer, Hash, Manifest, Outcome, PeerKey, Profile, TableDirectory, TablePage, UnitEntry,
-    UnitIndex, Units, Verdict, table::page_of,
+    Answer, Hash, Manifest, PeerKey, Profile, TableDirectory, TablePage, UnitEntry, UnitIndex,
+    Units, Verdict, table::page_of,
 };
 use dugnad_client::{CERTIFICATE_FILE, JOB_FILE, JobState, UNITS_DIR, unit_file};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeSet,
     fs::File,
-    io::{self, BufReader, Read},
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
@@ -79,11 +79,7 @@ struct JobJson {
 
 pub fn main(arguments: Arguments) -> Result<(), Failure> {
     let path = arguments.dir.join(CERTIFICATE_FILE);
-    let named = |why: &dyn std::fmt::Display| format!("{}: {why}", path.display());
-    let file = File::open(&path)
-        .map_err(|error| Failure::Usage(format!("{}; `dugnad fetch` brings it", named(&error))))?;
-    let certificate = certificate::read(BufReader::new(file))
-        .map_err(|broken| Failure::Verification(named(&broken)))?;
+    let certificate = open_certificate(&arguments.dir)?;
     let mut report = Report::of(&certificate);
     let verdicts = certificate.replay.verdicts();
     if let Some(job) = arguments.job.as_ref().filter(|job| !report.job.starts_with(*job)) {
@@ -133,11 +129,7 @@ impl Report {
     }
 
     fn name_vouchers(&mut self, verdicts: &[Verdict]) {
-        let vouchers = |verdict: &Verdict| match verdict {
-            Verdict::Verified { vouchers, .. } => vouchers.clone(),
-            Verdict::Open | Verdict::Failed(_) => Vec::new(),
-        };
-        let all: BTreeSet<PeerKey> = verdicts.iter().flat_map(vouchers).collect();
+        let all: BTreeSet<PeerKey> = verdicts.iter().flat_map(Verdict::vouchers).copied().collect();
         self.vouchers = all.into_iter().map(net::peer_id).collect();
     }
 
@@ -158,17 +150,14 @@ impl Report {
     fn check_outputs(&mut self, dir: &Path, verdicts: &[Verdict], runs_yet: bool) {
         for (unit, verdict) in verdicts.iter().enumerate() {
             let path = dir.join(UNITS_DIR).join(unit_file(unit as u32));
+            if let Some(digest) = verdict.success() {
+                self.verified += 1;
+                self.check_output(&path, digest);
+                continue;
+            }
             match verdict {
                 Verdict::Open => self.open += 1,
-                Verdict::Failed(_) => self.failed += 1,
-                Verdict::Verified { answer, .. } => match answer.output() {
-                    Some(digest) if succeeded(answer) => {
-                        self.verified += 1;
-                        self.check_output(&path, digest);
-                        continue;
-                    }
-                    Some(_) | None => self.failed += 1,
-                },
+                Verdict::Failed(_) | Verdict::Verified { .. } => self.failed += 1,
             }
             if path.exists() {
                 self.found(&path, "is there, though nobody's answer to its unit is verified");
@@ -269,10 +258,6 @@ fn read_plain(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
     }
 }
 
-fn succeeded(answer: &Answer) -> bool {
-    matches!(answer.outcome, Outcome::Exit { code: 0, .. })
-}
-
 fn answered((verdict, unit): (&Verdict, UnitIndex)) -> Option<(UnitIndex, &Answer)> {
     match verdict {
         Verdict::Verified { answer, .. } => Some((unit, answer)),
@@ -298,26 +283,15 @@ fn difference(unit: UnitIndex, agreed: &Answer, ran: &Ran) -> Option<String> {
 fn run_of(dir: &Path, manifest: &Manifest, unit: UnitIndex) -> Result<Run, Failure> {
     let work = &manifest.work;
     let (entry, input) = match &work.units {
-        Units::Range { .. } => (UnitEntry::default(), format!("{unit}\n").into_bytes()),
+        Units::Range { .. } => (UnitEntry::default(), unit::numbered_input(unit)),
         Units::Table { directory, .. } => {
             let entry = entry_of(dir, *directory, unit)?;
             let input = entry.input.map(|input| blob(dir, input)).transpose()?;
             (entry, input.unwrap_or_default())
         }
     };
-    Ok(Run {
-        module: blob(dir, work.module)?.into(),
-        module_hash: work.module,
-        owner: manifest.owner,
-        input,
-        args: work.args.iter().cloned().chain(entry.args).collect(),
-        env: work.env.clone(),
-        random: Seed { job: work.seed, unit },
-        files: Vec::new(),
-        limits: work.limits,
-        begin: None,
-        steps_max: None,
-    })
+    let module = blob(dir, work.module)?.into();
+    Ok(unit::run_of(manifest, unit, module, entry, input))
 }
 
 fn entry_of(dir: &Path, directory: Hash, unit: UnitIndex) -> Result<UnitEntry, Failure> {

@@ -4,7 +4,7 @@ use super::{
     assets::{AssetError, Assets},
     draw,
     event::Evidence,
-    shown::{failure, shown, success, vouchers},
+    shown::{failure, shown},
     status::Standing,
 };
 use crate::{
@@ -191,9 +191,10 @@ impl Handle {
         let wanted: Vec<(UnitIndex, Hash)> = verdicts[..decided]
             .iter()
             .zip(from..)
-            .filter_map(|(verdict, unit)| Some((unit, success(verdict)?)))
+            .filter_map(|(verdict, unit)| Some((unit, verdict.success()?)))
             .collect();
-        let owners = verdicts[..decided].iter().flat_map(vouchers).copied().collect::<Vec<_>>();
+        let owners =
+            verdicts[..decided].iter().flat_map(Verdict::vouchers).copied().collect::<Vec<_>>();
         let blobs = wanted.iter().map(|(_, digest)| *digest).collect();
         self.assets.gather(blobs, &owners).await.map_err(failed)?;
         let read = self.assets.blocking(move |store| {
@@ -319,11 +320,11 @@ impl Backend for Handle {
         let verdicts = self.verdicts(job, unit, 1).await?;
         let absent = || Refusal::NotFound(format!("job {job} has no unit {unit}"));
         let verdict = verdicts.first().ok_or_else(absent)?;
-        match (verdict, success(verdict)) {
+        match (verdict, verdict.success()) {
             (Verdict::Open, _) => Ok(UnitOutput::Open),
             (_, None) => Ok(UnitOutput::Failed(failure(verdict))),
             (_, Some(digest)) => {
-                let bytes = self.assets.read(digest, vouchers(verdict)).await.map_err(failed)?;
+                let bytes = self.assets.read(digest, verdict.vouchers()).await.map_err(failed)?;
                 Ok(UnitOutput::Verified(bytes.into()))
             }
         }

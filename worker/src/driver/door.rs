@@ -3,17 +3,14 @@
 //! Whatever does not decode, is over its limit or is not signed by whom it names stays outside and
 //! is counted; the rest of the same message comes in.
 use crate::{
-    keys,
     net::{Acceptance, Topic},
+    signed::{self, Unsound},
 };
 use coordinator_free_scheduler::{
-    BATCH_BYTES_MAX, BATCH_CONTEXT, Input, MANIFEST_BYTES_MAX, MANIFEST_CONTEXT, MESSAGE_BYTES_MAX,
-    Message, PeerKey, SignedBatch, SignedManifest, wire,
+    Input, MESSAGE_BYTES_MAX, Manifest, Message, PeerKey, SignedBatch, SignedManifest,
+    statement::Batch, wire,
 };
 use std::sync::Arc;
-
-/// Bytes that a signature and lengths add.
-const ENVELOPE_BYTES: usize = 128;
 
 /// What came through.
 #[derive(Default)]
@@ -42,14 +39,8 @@ impl Passed {
 /// Takes in a gossip payload.
 pub fn gossip(topic: Topic, from: PeerKey, bytes: &[u8]) -> Passed {
     match topic {
-        Topic::Jobs => {
-            let signed = wire::decode(bytes, MANIFEST_BYTES_MAX + ENVELOPE_BYTES);
-            Passed::of(signed.ok().and_then(|signed| manifest(from, signed)))
-        }
-        Topic::Shard(_) => {
-            let signed = wire::decode(bytes, BATCH_BYTES_MAX + ENVELOPE_BYTES);
-            Passed::of(signed.ok().and_then(|signed| batch(from, signed)))
-        }
+        Topic::Jobs => Passed::of(manifest(from, signed::decode_manifest(bytes))),
+        Topic::Shard(_) => Passed::of(batch(from, signed::decode_batch(bytes))),
     }
 }
 
@@ -58,8 +49,10 @@ pub fn message(from: PeerKey, bytes: &[u8]) -> Passed {
     let mut passed = Passed::default();
     let parts: Vec<Option<Input>> = match wire::decode(bytes, MESSAGE_BYTES_MAX) {
         Ok(Message::Query(query)) => vec![Some(Input::Query { from, query })],
-        Ok(Message::Manifests(all)) => all.into_iter().map(|one| manifest(from, one)).collect(),
-        Ok(Message::Batches(all)) => all.into_iter().map(|one| batch(from, one)).collect(),
+        Ok(Message::Manifests(all)) => {
+            each(all, |one| manifest(from, opened(one, signed::manifest)))
+        }
+        Ok(Message::Batches(all)) => each(all, |one| batch(from, opened(one, signed::batch))),
         Err(_) => vec![None],
     };
     for part in parts {
@@ -71,14 +64,20 @@ pub fn message(from: PeerKey, bytes: &[u8]) -> Passed {
     passed
 }
 
-fn manifest(from: PeerKey, signed: SignedManifest) -> Option<Input> {
-    let manifest = signed.open().ok()?;
-    let holds = keys::verify(manifest.owner, MANIFEST_CONTEXT, &signed.bytes, &signed.signature);
-    holds.then(|| Input::Manifest { from, signed, manifest: Box::new(manifest) })
+fn each<T>(all: Vec<T>, input: impl Fn(T) -> Option<Input>) -> Vec<Option<Input>> {
+    all.into_iter().map(input).collect()
 }
 
-fn batch(from: PeerKey, signed: SignedBatch) -> Option<Input> {
-    let batch = signed.open().ok()?;
-    let holds = keys::verify(batch.author, BATCH_CONTEXT, signed.bytes(), &signed.signature().0);
-    holds.then(|| Input::Batch { from, signed, batch: Arc::new(batch) })
+fn opened<S, T>(signed: S, open: fn(&S) -> Result<T, Unsound>) -> Result<(S, T), Unsound> {
+    open(&signed).map(|said| (signed, said))
+}
+
+fn manifest(from: PeerKey, sound: Result<(SignedManifest, Manifest), Unsound>) -> Option<Input> {
+    let (signed, manifest) = sound.ok()?;
+    Some(Input::Manifest { from, signed, manifest: Box::new(manifest) })
+}
+
+fn batch(from: PeerKey, sound: Result<(SignedBatch, Batch), Unsound>) -> Option<Input> {
+    let (signed, batch) = sound.ok()?;
+    Some(Input::Batch { from, signed, batch: Arc::new(batch) })
 }

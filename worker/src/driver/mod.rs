@@ -481,6 +481,9 @@ fn replay(store: &Store, node: &mut Node) -> Result<(), DriverError> {
 /// What may not be served yet.
 fn sealed(store: &Store, node: &Node, me: PeerKey) -> Result<BTreeSet<Hash>, StoreError> {
     let mut sealed: BTreeSet<Hash> = node.sealed().into_iter().collect();
+    if sealed.is_empty() {
+        return Ok(sealed);
+    }
     // Of this node's own jobs alone: another's table may name what somebody guesses to be an output.
     let own = |job: &&Job| job.manifest.owner == me && job.status().state == JobState::Running;
     for job in node.jobs().into_iter().filter(own) {

@@ -8,9 +8,10 @@ use super::{
     tag_of,
 };
 use crate::{
-    exec::{Checkpoint, Executor, Ran, Run, Seed},
+    exec::{Checkpoint, Executor, Ran, Run},
     keys::Identity,
     store::StoreError,
+    unit::{numbered_input, run_of},
 };
 use coordinator_free_scheduler::{
     Answer, Hash, JobId, Manifest, Nonce, Outcome, UnitEntry, UnitIndex, Units, Void,
@@ -51,7 +52,14 @@ struct Which {
     asked: bool,
     /// The fuel that it had used where it went on.
     begun: u64,
-    /// What it was given.
+    /// The blob that it was given.
+    input: Option<Hash>,
+}
+
+/// A run that can be started.
+struct Prepared {
+    run: Run,
+    /// The blob that it reads.
     input: Option<Hash>,
 }
 
@@ -85,10 +93,9 @@ impl Runs {
         tokio::spawn(async move {
             match shared.prepare(job, &manifest, &units).await {
                 Ok(prepared) => {
-                    for (unit, run) in units.into_iter().zip(prepared) {
+                    for (unit, Prepared { run, input }) in units.into_iter().zip(prepared) {
                         let (done, keeps) = (shared.clone(), shared.checkpoints.clone());
                         let begun = run.begin.as_ref().map_or(0, Checkpoint::fuel);
-                        let input = Some(Hash::of(&run.input));
                         let which = Which { job, unit, asked, begun, input };
                         let report = move |ran| done.finish(which, ran);
                         let keep = move |at: &Checkpoint| {
@@ -127,25 +134,15 @@ impl Shared {
         job: JobId,
         manifest: &Manifest,
         units: &[UnitIndex],
-    ) -> Result<Vec<Run>, AssetError> {
+    ) -> Result<Vec<Prepared>, AssetError> {
         let module = self.module(manifest).await?;
         let entries = self.assets.entries(manifest, units).await?;
         let inputs = self.inputs(manifest, units, &entries).await?;
-        let work = &manifest.work;
         let begins = self.checkpoints.begins(job, units).await;
         let units = units.iter().zip(entries).zip(inputs).zip(begins);
-        let prepared = units.map(|(((unit, entry), input), begin)| Run {
-            module: module.clone(),
-            module_hash: work.module,
-            owner: manifest.owner,
-            input,
-            args: work.args.iter().cloned().chain(entry.args).collect(),
-            env: work.env.clone(),
-            random: Seed { job: work.seed, unit: *unit },
-            files: Vec::new(),
-            limits: work.limits,
-            begin,
-            steps_max: None,
+        let prepared = units.map(|(((unit, entry), input), begin)| Prepared {
+            input: entry.input,
+            run: Run { begin, ..run_of(manifest, *unit, module.clone(), entry, input) },
         });
         Ok(prepared.collect())
     }
@@ -157,7 +154,7 @@ impl Shared {
         entries: &[UnitEntry],
     ) -> Result<Vec<Vec<u8>>, AssetError> {
         if let Units::Range { .. } = manifest.work.units {
-            return Ok(units.iter().map(|unit| format!("{unit}\n").into_bytes()).collect());
+            return Ok(units.iter().map(|unit| numbered_input(*unit)).collect());
         }
         let blobs: Vec<Option<Hash>> = entries.iter().map(|entry| entry.input).collect();
         let wanted = blobs.iter().flatten().copied().collect();

@@ -1,30 +1,8 @@
 //! Verdicts and standings as the API shows them.
 use super::status::Standing;
 use crate::telemetry::outcome_kind;
-use coordinator_free_scheduler::{Hash, JobState, Outcome, PeerKey, Verdict};
+use coordinator_free_scheduler::{JobState, Outcome, Verdict};
 use dugnad_client::{BlobHash, JobStatus};
-
-/// The digest of the output of a unit that went as its scientist hoped.
-pub fn success(verdict: &Verdict) -> Option<Hash> {
-    match verdict {
-        Verdict::Verified { answer, .. } => match &answer.outcome {
-            Outcome::Exit { code: 0, digest, .. } => Some(*digest),
-            Outcome::Exit { .. }
-            | Outcome::Trap(_)
-            | Outcome::OutOfFuel
-            | Outcome::OutputTooLarge
-            | Outcome::Invalid(_) => None,
-        },
-        Verdict::Open | Verdict::Failed(_) => None,
-    }
-}
-
-pub fn vouchers(verdict: &Verdict) -> &[PeerKey] {
-    match verdict {
-        Verdict::Verified { vouchers, .. } => vouchers,
-        Verdict::Open | Verdict::Failed(_) => &[],
-    }
-}
 
 /// Why a decided unit has no output, in a few words.
 pub fn failure(verdict: &Verdict) -> String {

@@ -47,13 +47,13 @@ pub struct Audit<A> {
     pub(super) units: Vec<UnitState<A>>,
     taken: Vec<u32>,
     pub(super) convicted: BTreeMap<MemberIndex, Proof>,
-    /// Who answered otherwise than the owner found, on processors that the owner has not: no proof, and
-    /// no answer to rely on.
-    pub(super) doubtful: BTreeSet<MemberIndex>,
-    /// Whose word did not count when the pass was closed: draws go by this, whatever is found out later.
+    /// Whose word counts no more: the convicted, and who answered otherwise than the owner found, on
+    /// processors that the owner has not, which is no proof and no answer to rely on.
+    pub(super) lost: BTreeSet<MemberIndex>,
+    /// Those of them who were lost when the pass was closed: draws go by this, whatever is found out later.
     out: BTreeSet<MemberIndex>,
-    /// The weight of those whose word does not count.
-    lost: u64,
+    /// The weight of the lost.
+    lost_weight: u64,
     /// Lies found in this pass, by whose answer each would have been accepted: all, and of these the ones
     /// that an earlier pass had let through.
     pub(super) caught: BTreeMap<MemberIndex, [u32; 2]>,
@@ -91,9 +91,9 @@ impl<A: Clone + PartialEq> Audit<A> {
             roster,
             units: vec![unit; units as usize],
             convicted: BTreeMap::new(),
-            doubtful: BTreeSet::new(),
+            lost: BTreeSet::new(),
             out: BTreeSet::new(),
-            lost: 0,
+            lost_weight: 0,
             caught: BTreeMap::new(),
             pass: 0,
             seed: Hash([0; 32]),
@@ -183,15 +183,10 @@ impl<A: Clone + PartialEq> Audit<A> {
             return false;
         };
         // Of those who are left: they have to do the work of the others too.
-        let whole = u128::from((self.roster.weight() - self.lost).max(1));
+        let whole = u128::from((self.roster.weight() - self.lost_weight).max(1));
         let share = u128::from(weight) * self.units.len() as u128 * SHARES;
         let most = (share / whole).max(1);
-        self.counts(member) && u128::from(self.taken[member as usize]) < most
-    }
-
-    /// Whether a member's word counts.
-    pub(super) fn counts(&self, member: MemberIndex) -> bool {
-        !self.convicted.contains_key(&member) && !self.doubtful.contains(&member)
+        !self.lost.contains(&member) && u128::from(self.taken[member as usize]) < most
     }
 
     // ---- what is said ------------------------------------------------------------------------
@@ -229,7 +224,7 @@ impl<A: Clone + PartialEq> Audit<A> {
         }
         self.seed = seed;
         self.phase = Phase::Checking;
-        self.out = self.convicted.keys().chain(&self.doubtful).copied().collect();
+        self.out = self.lost.clone();
         for unit in 0..self.units.len() as UnitIndex {
             let (drawn, wanted) = self.draw(unit);
             self.waiting += drawn.len();
@@ -242,8 +237,8 @@ impl<A: Clone + PartialEq> Audit<A> {
         Ok(())
     }
 
-    /// The members that are to check a unit in this pass, beside those who vouch for it.
-    /// And how many it should have been.
+    /// The members that are to check a unit in this pass, beside those who vouch for it; and how many it
+    /// should have been.
     fn draw(&self, unit: UnitIndex) -> (Vec<MemberIndex>, usize) {
         let state = &self.units[unit as usize];
         if state.ruled.is_some() {
@@ -364,7 +359,7 @@ impl<A: Clone + PartialEq> Audit<A> {
             let class = self.roster.member(member).map(|member| member.arch);
             match classes.len() > 1 || class.is_some_and(|class| classes.contains(&class)) {
                 true => self.convict(member, Proof::Wrong(unit)),
-                false => self.doubt(member),
+                false => self.lose(member),
             }
         }
         Ok(())
@@ -373,21 +368,17 @@ impl<A: Clone + PartialEq> Audit<A> {
     /// A member is proved to be at fault.
     pub fn convict(&mut self, member: MemberIndex, proof: Proof) {
         self.lose(member);
-        if self.roster.member(member).is_some() {
+        if self.lost.contains(&member) {
             self.convicted.entry(member).or_insert(proof);
         }
     }
 
-    fn doubt(&mut self, member: MemberIndex) {
-        self.lose(member);
-        self.doubtful.insert(member);
-    }
-
-    /// A member's word is about to count no more.
+    /// A member's word counts no more.
     fn lose(&mut self, member: MemberIndex) {
-        let weight = self.roster.member(member).map(|member| u64::from(member.weight));
-        if let Some(weight) = weight.filter(|_| self.counts(member)) {
-            self.lost += weight;
+        if let Some(weight) = self.roster.member(member).map(|member| member.weight)
+            && self.lost.insert(member)
+        {
+            self.lost_weight += u64::from(weight);
             self.tainted = true;
         }
     }

@@ -66,9 +66,7 @@ pub enum Refused {
     Phase,
     /// No such unit.
     NoSuchUnit,
-    /// No such member, or a convicted one.
-    NoSuchMember,
-    /// The unit has its executor, or the member its share of units.
+    /// The unit has its executor, or the member its share of units, or there is no such member any more.
     Taken,
     /// That member is not to check that unit.
     NotDrawn,

@@ -92,14 +92,11 @@ impl<A: Clone + PartialEq> Audit<A> {
         if before > 0.0 { sum(|pair| pair.1) / before } else { 1.0 }
     }
 
-    /// Takes back every word of the convicted, and of those in doubt.
+    /// Takes back every word of the lost.
     fn backtrack(&mut self) {
         for state in self.units.iter_mut().filter(|state| state.ruled.is_none()) {
             let words = state.vouches.len();
-            state.vouches.retain(|vouch| {
-                let member = vouch.member;
-                !self.convicted.contains_key(&member) && !self.doubtful.contains(&member)
-            });
+            state.vouches.retain(|vouch| !self.lost.contains(&vouch.member));
             if state.vouches.len() < words {
                 state.least = REOPENED;
             }

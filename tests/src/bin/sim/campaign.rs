@@ -9,7 +9,7 @@
 //! set = ["cost.mean=1.0"]      # optional
 //! ```
 //! Paths are relative to the file.
-use super::{Timed, name_of, simulate};
+use super::{Timed, name_of, share_out, simulate};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -18,7 +18,6 @@ use std::{
     io::Write,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
-    thread,
 };
 use tests::Scenario;
 
@@ -72,7 +71,6 @@ pub fn run(file: &Path, jobs: usize) -> Result<(), String> {
             }
         }
     }
-    left.reverse();
     let results = OpenOptions::new().append(true).create(true).open(&out);
     let results = results.map_err(|error| format!("{}: {error}", out.display()))?;
     work(left, &results, jobs)
@@ -91,26 +89,22 @@ fn work(left: Vec<(Key, Scenario)>, results: &File, jobs: usize) -> Result<(), S
     let style = ProgressStyle::with_template("{bar:30.green/dim} {pos}/{len} runs  {msg:.dim}");
     let bar = ProgressBar::new(left.len() as u64)
         .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    let (left, failed) = (Mutex::new(left), Mutex::new(Vec::new()));
-    let one = || {
-        let next = || left.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        while let Some((Key { scenario: name, seed, set }, scenario)) = next() {
-            bar.set_message(format!("{name}, seed {seed}"));
-            let done = simulate(name.clone(), scenario, &ProgressBar::hidden());
-            let written = done.and_then(|(timed, _)| {
-                let line = serde_json::to_string(&Line { timed: &timed, set: &set });
-                let line = line.map_err(|error| error.to_string())? + "\n";
-                // One write a line: two threads do not mix theirs.
-                (&*results).write_all(line.as_bytes()).map_err(|error| error.to_string())
-            });
-            if let Err(why) = written {
-                let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
-                failed.push(format!("{name}, seed {seed}: {why}"));
-            }
-            bar.inc(1);
+    let failed = Mutex::new(Vec::new());
+    share_out(left, jobs, |(Key { scenario: name, seed, set }, scenario)| {
+        bar.set_message(format!("{name}, seed {seed}"));
+        let done = simulate(name.clone(), scenario, &ProgressBar::hidden());
+        let written = done.and_then(|(timed, _)| {
+            let line = serde_json::to_string(&Line { timed: &timed, set: &set });
+            let line = line.map_err(|error| error.to_string())? + "\n";
+            // One write a line: two threads do not mix theirs.
+            (&*results).write_all(line.as_bytes()).map_err(|error| error.to_string())
+        });
+        if let Err(why) = written {
+            let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
+            failed.push(format!("{name}, seed {seed}: {why}"));
         }
-    };
-    thread::scope(|scope| (0..jobs.max(1)).for_each(|_| drop(scope.spawn(one))));
+        bar.inc(1);
+    });
     bar.finish_and_clear();
     let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
     if failed.is_empty() { Ok(()) } else { Err(failed.join("\n")) }

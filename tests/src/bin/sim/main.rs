@@ -13,6 +13,8 @@ use std::{
     io::{self, Write},
     path::{Path, PathBuf},
     process::ExitCode,
+    sync::{Mutex, PoisonError},
+    thread,
     time::Instant,
 };
 use tests::{Report, Scenario, World};
@@ -134,6 +136,18 @@ fn simulate(
     let wall_s = started.elapsed().as_secs_f64();
     let events_per_s = report.events as f64 / wall_s;
     Ok((Timed { report, events_per_s, wall_s }, progress))
+}
+
+/// Does something with each of many, `jobs` at a time, beginning in their order.
+fn share_out<T: Send>(
+    all: impl IntoIterator<Item = T, IntoIter: Send>,
+    jobs: usize,
+    each: impl Fn(T) + Sync,
+) {
+    let left = Mutex::new(all.into_iter());
+    let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let one = || std::iter::from_fn(next).for_each(&each);
+    thread::scope(|scope| (0..jobs.max(1)).for_each(|_| drop(scope.spawn(one))));
 }
 
 fn bar() -> ProgressBar {

@@ -10,7 +10,7 @@
 //! set = ["peers=200"]           # optional
 //! runs = 100                    # seeds, from the scenario's on
 //! ```
-use super::{Arguments, name_of, plot, say};
+use super::{Arguments, name_of, plot, say, share_out};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -18,7 +18,6 @@ use std::{
     io::Write,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
-    thread,
     time::Instant,
 };
 use tests::audit::{self, Attacker, Cell, KINDS, Kind, Trial, TrialReport};
@@ -131,7 +130,6 @@ pub fn matrix(file: &Path, arguments: &Arguments) -> Result<(), String> {
     bar.finish_and_clear();
     let lines: Result<Vec<String>, _> = done.iter().map(serde_json::to_string).collect();
     // Once more, in order and each once.
-    // Once more, in order and each once.
     let lines = lines.map_err(|error| error.to_string())?.join("\n") + "\n";
     fs::write(&out, &lines).map_err(|error| format!("{}: {error}", out.display()))?;
     if let Some(picture) = &arguments.plot {
@@ -169,28 +167,23 @@ fn work(
     bar: &ProgressBar,
     results: &File,
 ) -> Vec<Line> {
-    let left = Mutex::new(cells.into_iter().enumerate());
     let done = Mutex::new(Vec::new());
-    let one = || {
-        let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
-        while let Some((at, (block, trial))) = next() {
-            let is_it = |line: &&Line| {
-                line.block == block.name && line.cell.is_of(&trial, &block.set, block.runs)
-            };
-            let found = known.iter().find(is_it).cloned();
-            let line = found.unwrap_or_else(|| {
-                let cell = Cell::of(&trial, &block.set, block.runs, || bar.inc(1));
-                Line { block: block.name.clone(), cell }
-            });
-            // Kept as soon as it is known; a disk that is full is told of in the end.
+    share_out(cells.into_iter().enumerate(), jobs, |(at, (block, trial))| {
+        let is_it = |line: &&Line| {
+            line.block == block.name && line.cell.is_of(&trial, &block.set, block.runs)
+        };
+        let found = known.iter().find(is_it).cloned();
+        let line = found.unwrap_or_else(|| {
+            let cell = Cell::of(&trial, &block.set, block.runs, || bar.inc(1));
+            let line = Line { block: block.name.clone(), cell };
+            // Kept as soon as it is known, by one write; a disk that is full is told of in the end.
             let text = serde_json::to_string(&line).unwrap_or_default() + "\n";
-            let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
             let mut results = results;
             drop(results.write_all(text.as_bytes()));
-            done.push((at, line));
-        }
-    };
-    thread::scope(|scope| (0..jobs.max(1)).for_each(|_| drop(scope.spawn(one))));
+            line
+        });
+        done.lock().unwrap_or_else(PoisonError::into_inner).push((at, line));
+    });
     let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     done.sort_by_key(|(at, _)| *at);
     done.into_iter().map(|(_, line)| line).collect()

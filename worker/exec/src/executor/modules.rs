@@ -77,15 +77,17 @@ impl Modules {
     pub fn get(&self, hash: Hash, bytes: &[u8], processes: &Processes) -> Prepared {
         let cell = self.known().touch(hash);
         let prepared = cell.get_or_init(|| self.prepare(hash, bytes, processes)).clone();
-        match &prepared {
-            // It may go better next time, unless it has been killed too often.
-            Err(Unfit::Failed(Void::HostMemory, why)) => {
-                if !self.blame(hash, why) {
-                    self.forget(hash);
-                }
+        // These may go better next time.
+        if let Err(Unfit::Failed(Void::HostMemory | Void::Unavailable | Void::Interrupted, _)) =
+            &prepared
+        {
+            // But not what others came to since.
+            let mut known = self.known();
+            if let Some(module) = known.modules.get_mut(&hash)
+                && Arc::ptr_eq(&module.prepared, &cell)
+            {
+                module.prepared = Arc::default();
             }
-            Err(Unfit::Failed(Void::Unavailable | Void::Interrupted, _)) => self.forget(hash),
-            Err(_) | Ok(_) => {}
         }
         prepared
     }
@@ -107,7 +109,7 @@ impl Modules {
         }
         module.deaths += 1;
         module.died = Some(Instant::now());
-        tracing::warn!("a process that ran the module {hash} ended: {how}");
+        tracing::warn!("a process of the module {hash} ended: {how}");
         if module.deaths < DEATHS_MAX {
             return false;
         }
@@ -128,7 +130,7 @@ impl Modules {
         if let Some(found) = self.cache.find(hash) {
             return Ok(found);
         }
-        let (recipe, code) = self.compile(bytes, processes)?;
+        let (recipe, code) = self.compile(hash, bytes, processes)?;
         let kept = self.cache.keep(hash, &recipe, &code);
         let failed = |error| {
             let folder = self.cache.folder().display();
@@ -140,7 +142,7 @@ impl Modules {
         kept.map(|file| (file, recipe)).map_err(failed)
     }
 
-    fn compile(&self, bytes: &[u8], processes: &Processes) -> Compiled {
+    fn compile(&self, hash: Hash, bytes: &[u8], processes: &Processes) -> Compiled {
         // Cheap, and so nobody pays a process for what is refused.
         Facts::of(bytes, &self.contract).map_err(Unfit::Refused)?;
         let _turn = self.compiling.lock().unwrap_or_else(PoisonError::into_inner);
@@ -155,11 +157,12 @@ impl Modules {
             process.kill();
             let end = process.wait();
             // Its own limits end it by other signals.
-            let void = match end.as_ref().is_ok_and(was_killed) {
+            let killed = end.as_ref().is_ok_and(was_killed);
+            let how = end.map_or_else(|error| error.to_string(), |end| end.to_string());
+            let void = match killed && !self.blame(hash, &how) {
                 true => Void::HostMemory,
                 false => Void::Engine,
             };
-            let how = end.map_or_else(|error| error.to_string(), |end| end.to_string());
             let why = "it may take too long or too much memory";
             Err(Unfit::Failed(void, format!("compiling the module failed, {error} ({how}); {why}")))
         })
