@@ -5,8 +5,11 @@
 //! it cannot have. What it is not: proof that an answer is right; it proves who vouched for it, and that
 //! they could not have copied from each other.
 use crate::{
-    Board, Fault, JobId, LotIndex, Manifest, Node, PeerKey, SignedBatch, UnitIndex, Verdict,
-    statement::Batch, sync::all_of,
+    Audited, Board, Fault, Flaw, Hash, JobId, LotIndex, Manifest, Node, PeerKey, Profile,
+    SignedBatch, Statement, UnitIndex, Verdict,
+    auditor::{Course, Shown},
+    statement::Batch,
+    sync::all_of,
 };
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -20,6 +23,8 @@ pub struct Replay {
     job: JobId,
     manifest: Manifest,
     boards: BTreeMap<LotIndex, Board>,
+    course: Course,
+    evidence: BTreeSet<Hash>,
 }
 
 /// Why a batch has no place in a certificate.
@@ -48,7 +53,8 @@ impl core::error::Error for Unfit {}
 impl Replay {
     /// Begins with what the owner signed, which is the body's to check.
     pub fn new(job: JobId, manifest: Manifest) -> Replay {
-        Replay { job, manifest, boards: BTreeMap::new() }
+        let (course, evidence) = (Course::default(), BTreeSet::new());
+        Replay { job, manifest, boards: BTreeMap::new(), course, evidence }
     }
 
     /// The job's name.
@@ -77,6 +83,12 @@ impl Replay {
         let range = self.manifest.lot_range(batch.lot);
         let fresh = || Board::new(self.job, owner, batch.lot, profile, range);
         let board = self.boards.entry(batch.lot).or_insert_with(fresh);
+        self.evidence.insert(signed.hash());
+        for statement in batch.statements.iter().filter(|_| batch.author == owner) {
+            if let Statement::Audit { first, steps } = statement {
+                self.course.add(batch.lot, *first, steps.clone());
+            }
+        }
         board.merge(signed, Arc::new(batch)).map(drop).map_err(Unfit::Fault)
     }
 
@@ -91,6 +103,36 @@ impl Replay {
             }
         };
         lots.flat_map(of).collect()
+    }
+
+    /// What the owner's audit proves; none of a job that is not audited.
+    ///
+    /// # Errors
+    /// What is wrong with it, or missing.
+    pub fn audit(&self) -> Option<Result<Audited, Flaw>> {
+        let Profile::Audited(_) = self.manifest.profile else { return None };
+        let of = |board: &Board| {
+            let units = board.range().filter_map(|unit| Some((unit, board.unit(unit)?)));
+            let shown = units.flat_map(|(unit, known)| {
+                let opened = known.vouchers.iter().filter(|voucher| voucher.live().is_some());
+                opened.filter_map(move |voucher| {
+                    let opened = voucher.opening.one()?;
+                    Some((unit, board.key(voucher.author), opened.answer.clone(), opened.nonce))
+                })
+            });
+            shown.collect::<Vec<Shown>>()
+        };
+        let shown: Vec<Shown> = self.boards.values().flat_map(of).collect();
+        Some(self.course.clone().replay(&self.manifest, &shown))
+    }
+
+    /// A name for all batches that were given, whatever their order.
+    pub fn evidence(&self) -> Hash {
+        let mut hasher = blake3::Hasher::new_derive_key("dugnad 1 evidence");
+        for batch in &self.evidence {
+            hasher.update(&batch.0);
+        }
+        Hash(*hasher.finalize().as_bytes())
     }
 
     /// Whose statements were given.

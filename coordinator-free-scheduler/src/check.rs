@@ -66,7 +66,9 @@ impl Node {
     /// What is in the body's hands is what the lots say, and known units are within the limit.
     fn check_work(&self) -> Result<(), String> {
         let lots = || self.jobs.values().flat_map(|job| job.lots.values());
-        let running: usize = lots().map(|lot| lot.in_hand() - lot.queued()).sum();
+        let audits = self.jobs.values().filter_map(|job| job.auditor.as_ref());
+        let own: usize = audits.map(|auditor| auditor.running()).sum();
+        let running = own + lots().map(|lot| lot.in_hand() - lot.queued()).sum::<usize>();
         if running != self.in_flight {
             return Err(format!("{} units in flight, {running} in lots", self.in_flight));
         }

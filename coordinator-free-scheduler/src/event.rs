@@ -48,6 +48,24 @@ pub enum Input {
         took_us: u64,
         /// The answer and the nonce that will hide it, or why there is none.
         end: Result<(Answer, Nonce), Void>,
+        /// Both encrypted to the owner, if the job is audited; else empty.
+        sealed: Vec<u8>,
+    },
+    /// What [`Output::Unseal`] asked to be read.
+    Unsealed {
+        /// The job.
+        job: JobId,
+        /// What was read.
+        answers: Vec<Unsealed>,
+    },
+    /// The seed that [`Output::Draw`] asked for.
+    Seed {
+        /// The job.
+        job: JobId,
+        /// The pass.
+        pass: u8,
+        /// Its seed.
+        seed: Hash,
     },
     /// The records of [`Output::Persist`] are on disk.
     Persisted {
@@ -76,6 +94,17 @@ pub enum Input {
     },
     /// The deadline came.
     Tick,
+}
+
+/// What an executor sealed to the owner of its job.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Unsealed {
+    /// Who.
+    pub peer: PeerKey,
+    /// Its unit.
+    pub unit: UnitIndex,
+    /// Its answer; none if it cannot be read.
+    pub answer: Option<(Answer, Nonce)>,
 }
 
 /// What the mind wants done.
@@ -127,6 +156,20 @@ pub enum Output {
         /// The units.
         units: Vec<UnitIndex>,
     },
+    /// Read what was encrypted to this node, then answer [`Input::Unsealed`].
+    Unseal {
+        /// Its job.
+        job: JobId,
+        /// Author, unit and bytes.
+        sealed: Vec<(PeerKey, UnitIndex, Vec<u8>)>,
+    },
+    /// Tell the seed of a pass of this node's own job by [`Input::Seed`]; it is public from then on.
+    Draw {
+        /// The job.
+        job: JobId,
+        /// The pass, from 0.
+        pass: u8,
+    },
     /// Nobody needs these runs any more; each still answers [`Input::Ran`].
     Stop {
         /// Their job.
@@ -153,6 +196,13 @@ pub enum Record {
         job: JobId,
         /// Unit, answer, nonce.
         answers: Vec<(UnitIndex, Answer, Nonce)>,
+    },
+    /// Answers to a job of this node's own that were sealed to it; private.
+    Unsealed {
+        /// The job.
+        job: JobId,
+        /// Author, unit, answer, nonce.
+        answers: Vec<(PeerKey, UnitIndex, Answer, Nonce)>,
     },
 }
 

@@ -1,7 +1,7 @@
 //! One job as this node knows it: its manifest, the lots it has looked into, its pace here.
 use crate::{
-    DONOR_PERCENT, JobId, LotIndex, Manifest, Millis, Pace, PeerKey, SILENT_MAX, SignedManifest,
-    UnitIndex, Verdict,
+    AuditView, Auditor, DONOR_PERCENT, JobId, LotIndex, Manifest, Millis, Pace, PeerKey,
+    SILENT_MAX, SignedManifest, UnitIndex, Verdict,
     attend::{Heard, Retired},
     lot::{Lot, Tally},
 };
@@ -39,6 +39,8 @@ pub struct Job {
     pub(crate) heard: BTreeMap<LotIndex, Heard>,
     /// Decided lots of which the owner has shown to have all.
     pub(crate) with_owner: BTreeSet<LotIndex>,
+    /// What makes verdicts of an audited job of this node's own.
+    pub(crate) auditor: Option<Box<Auditor>>,
     silent: BTreeMap<PeerKey, u32>,
     speed: Speed,
 }
@@ -105,6 +107,7 @@ impl Job {
             retired: BTreeMap::new(),
             heard: BTreeMap::new(),
             with_owner: BTreeSet::new(),
+            auditor: None,
             silent: BTreeMap::new(),
             speed: Speed::default(),
         }
@@ -219,6 +222,11 @@ impl Job {
         };
         let queued = undecided - running;
         JobStatus { state, units, verified, failed, running, queued, executions }
+    }
+
+    /// Where the audit of a job of this node's own is.
+    pub fn audit(&self) -> Option<AuditView> {
+        self.auditor.as_ref().map(|auditor| auditor.view())
     }
 
     /// What a unit has come to.

@@ -162,6 +162,8 @@ fn opened_digests(statement: &Statement) -> Vec<Hash> {
         | Statement::Commits(_)
         | Statement::Calls(_)
         | Statement::Voids(_)
+        | Statement::Sealed(_)
+        | Statement::Audit { .. }
         | Statement::Cancel => Vec::new(),
     }
 }

@@ -13,6 +13,8 @@
 extern crate alloc;
 
 mod attend;
+mod auditor;
+mod audits;
 mod board;
 mod certificate;
 mod check;
@@ -27,6 +29,7 @@ mod node;
 mod outbox;
 mod pick;
 mod reputation;
+mod resume;
 mod rng;
 mod sync;
 mod turns;
@@ -35,6 +38,7 @@ mod view;
 pub mod wire;
 
 pub use attend::*;
+pub use auditor::{AuditStage, AuditView, Audited, Auditor, Flaw};
 pub use board::{
     Board, Merged,
     unit::{AuthorIndex, Decision, FailReason, Mark, Once, Opened, Standing, Unit, Voucher},
@@ -45,6 +49,7 @@ pub use event::*;
 pub use job::{Job, JobState, JobStatus};
 pub use lot::{Changes, Lot, MeanFuel, Silence, Tally};
 pub use model::{
+    audit::*,
     ids::*,
     manifest::*,
     outcome::*,

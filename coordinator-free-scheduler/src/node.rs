@@ -4,10 +4,10 @@
 //! It finds the job and lot that an input is about and lets them act; then it sees to what is
 //! common to all: the journal, the slots, the peers, the clock. A late tick is harmless.
 use crate::{
-    Answer, Changes, CommandError, Config, DOUBT_MS, Fault, Input, Job, JobId, LIMITS, Ledger,
-    LotIndex, Manifest, Mark, Millis, Nonce, Notice, Output, PeerKey, Query, Record, SignedBatch,
-    SignedManifest, UnitIndex, Void, attend::Joining, commitment, journal::Journal, lot::Ran,
-    rng::Rng, statement::Batch, sync::Answered,
+    Answer, Auditor, Changes, CommandError, Commit, Config, DOUBT_MS, Fault, Input, Job, JobId,
+    LIMITS, Ledger, LotIndex, Manifest, Mark, Millis, Nonce, Notice, Output, PeerKey, Query,
+    Record, SignedBatch, SignedManifest, UnitIndex, Void, attend::Joining, commitment,
+    journal::Journal, lot::Ran, outbox::Done, rng::Rng, statement::Batch, sync::Answered,
 };
 use alloc::{
     boxed::Box,
@@ -89,62 +89,6 @@ impl Node {
         }
     }
 
-    /// Folds one record of the journal, in the order in which they were written.
-    ///
-    /// # Errors
-    /// The record cannot be this node's own writing; nothing was changed.
-    pub fn replay(&mut self, now: Millis, record: Record) -> Result<(), Fault> {
-        match record {
-            Record::Manifest(signed) => {
-                let manifest = signed.open().map_err(Fault::BadManifest)?;
-                let id = signed.id();
-                self.add_job(now, signed, Box::new(manifest))?;
-                if let Some(job) = self.jobs.get_mut(&id) {
-                    job.from_journal = true;
-                }
-                Ok(())
-            }
-            Record::Batch(signed) => {
-                let batch = signed.open().map_err(|_| Fault::NoSuchUnit)?;
-                self.attend_again(now, batch.job, batch.lot)?;
-                self.merge(now, signed, Arc::new(batch)).map(|_| ())
-            }
-            Record::Answers { job, answers } => {
-                let Some((unit, ..)) = answers.first() else { return Ok(()) };
-                let lot = self.lot_of(job, *unit).ok_or(Fault::NoSuchUnit)?;
-                self.attend_again(now, job, lot)?;
-                if let Some(lot) = self.lot(job, lot) {
-                    lot.restore_answers(answers);
-                }
-                Ok(())
-            }
-            Record::Own(_) => Err(Fault::NoSuchUnit),
-        }
-    }
-
-    /// Begins, after all of the journal was replayed.
-    pub fn resume(&mut self, now: Millis) {
-        let jobs: Vec<JobId> = self.jobs.keys().copied().collect();
-        jobs.iter().for_each(|job| self.attend_own(*job));
-        self.outputs.clear();
-        let pace = self.config.pace;
-        for job in self.jobs.values_mut() {
-            job.ended = false;
-            for lot in job.lots.values_mut() {
-                lot.resume(now, &pace);
-            }
-        }
-        for (job, lot) in self.lot_names() {
-            self.outputs.push_back(Output::Attend { job, lot });
-            self.follow_up(job, lot);
-        }
-        for job in jobs {
-            self.tell_end(job);
-            self.plan_to_retire(now, job);
-        }
-        self.timers.insert((now.plus(self.config.pace.sync_ms), Timer::Sync));
-    }
-
     // ---- the boundary ----------------------------------------------------------------------
 
     /// Takes one input. Remote input cannot fail; it may be told of as [`Notice::Fault`].
@@ -164,7 +108,15 @@ impl Node {
                 self.mates.remove(&peer);
                 self.answered.retain(|_, answered| !answered.is_forgiven(now));
             }
-            Input::Ran { job, unit, took_us, end } => self.on_ran(now, job, unit, took_us, end),
+            Input::Ran { job, unit, took_us, end, sealed } => {
+                self.on_ran(now, job, unit, took_us, end, sealed);
+            }
+            Input::Unsealed { job, answers } => self.on_unsealed(now, job, answers),
+            Input::Seed { job, pass, seed } => {
+                if let Some(auditor) = self.auditor(job) {
+                    auditor.seed(pass, seed);
+                }
+            }
             Input::Persisted { ticket, signatures } => self.on_persisted(ticket, signatures),
             Input::Room { slots, memory_mib } => {
                 (self.slots, self.memory_mib) = (slots, memory_mib);
@@ -178,6 +130,7 @@ impl Node {
             Input::Tick => {}
         }
         self.run_timers(now);
+        self.audit(now);
         self.fill(now);
         self.flush(now);
     }
@@ -237,7 +190,7 @@ impl Node {
 
     // ---- jobs and lots ---------------------------------------------------------------------
 
-    fn add_job(
+    pub(crate) fn add_job(
         &mut self,
         now: Millis,
         signed: SignedManifest,
@@ -255,15 +208,19 @@ impl Node {
         }
         self.order.push(id);
         let phase = self.rng.below(256) as u8;
-        self.jobs.insert(id, Job::new(signed, manifest, now, phase));
+        let own = manifest.owner == self.config.me;
+        let auditor = own.then(|| Auditor::new(&manifest)).flatten().map(Box::new);
+        let mut job = Job::new(signed, manifest, now, phase);
+        job.auditor = auditor;
+        self.jobs.insert(id, job);
         Ok(true)
     }
 
-    fn lot_of(&self, job: JobId, unit: UnitIndex) -> Option<LotIndex> {
+    pub(crate) fn lot_of(&self, job: JobId, unit: UnitIndex) -> Option<LotIndex> {
         self.jobs.get(&job).map(|job| job.manifest.lot_of(unit))
     }
 
-    fn lot_names(&self) -> Vec<(JobId, LotIndex)> {
+    pub(crate) fn lot_names(&self) -> Vec<(JobId, LotIndex)> {
         let lots = |(id, job): (&JobId, &Job)| {
             let id = *id;
             job.lots.keys().map(move |lot| (id, *lot)).collect::<Vec<_>>()
@@ -307,7 +264,7 @@ impl Node {
     }
 
     /// Merges a batch; answers what of it is to be recorded.
-    fn merge(
+    pub(crate) fn merge(
         &mut self,
         now: Millis,
         signed: SignedBatch,
@@ -318,7 +275,13 @@ impl Node {
         let unit_fuel = self.jobs.get(&id).and_then(Job::unit_fuel);
         let Some(lot) = self.lot(id, index) else { return Ok(Vec::new()) };
         lot.unit_fuel = unit_fuel;
-        let (merged, changes) = lot.merge(signed, batch, now, &pace)?;
+        let (merged, changes) = lot.merge(signed, batch.clone(), now, &pace)?;
+        let sealed: Vec<_> = merged
+            .sealed
+            .iter()
+            .map(|(author, sealed)| (lot.board.key(*author), sealed.clone()))
+            .collect();
+        self.audit_hears(id, author, &merged.logged, sealed);
         for fault in merged.faults {
             self.fault(author, fault);
         }
@@ -419,6 +382,7 @@ impl Node {
         unit: UnitIndex,
         took_us: u64,
         end: Result<(Answer, Nonce), Void>,
+        sealed: Vec<u8>,
     ) {
         self.end(now, id, unit, took_us);
         let (me, pace) = (self.config.me, self.config.pace);
@@ -429,9 +393,12 @@ impl Node {
                 job.took(took_us);
             }
         }
+        if self.auditor(id).is_some_and(|auditor| auditor.ended(unit)) {
+            return self.on_own(now, id, unit, end.ok());
+        }
         let end = end.map(|(answer, nonce)| {
             let hash = commitment(id, unit, me, &answer, &nonce);
-            (answer, nonce, hash)
+            Done { commit: Commit { unit, hash }, answer, nonce, sealed }
         });
         if let Some(lot) = self.lot(id, index) {
             lot.ran(Ran { unit, end }, now, &pace);
@@ -456,6 +423,7 @@ impl Node {
                     self.sync_round(now);
                     self.look_at_deadlines(now);
                     self.look_after_lots(now);
+                    self.look_after_audits(now);
                     let pause = self.config.pace.sync_ms;
                     let jitter = self.rng.below(pause / 2 + 1);
                     let next = now.plus((pause * 3 / 4 + jitter).max(1));

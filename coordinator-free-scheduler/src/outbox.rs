@@ -1,7 +1,7 @@
 //! What this node is about to say of one lot, until it fits a batch and its time has come.
 use crate::{
-    Answer, BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, Call, ClaimedUnits, Commit, Millis, Nonce, Opening,
-    Statement, UnitIndex, Void,
+    Answer, AuditStep, BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, Call, ClaimedUnits, Commit, Millis,
+    Nonce, Opening, SealedAnswer, Statement, UnitIndex, Void,
 };
 use alloc::{collections::BTreeMap, vec::Vec};
 
@@ -13,6 +13,8 @@ const CLAIM_SPANS_MAX: usize = BATCH_ENTRIES_MAX / 4;
 const SPAN_BYTES: usize = 5 + 5;
 /// Bytes that a commit takes at most: unit and hash.
 const COMMIT_BYTES: usize = 5 + 32;
+/// Bytes that a sealed answer takes beside itself: unit and length.
+const SEALED_BYTES: usize = 5 + 2;
 /// Bytes that a call takes beyond what it cites and declines: unit and lengths.
 const CALL_BYTES: usize = 5 + 2;
 /// Bytes that an opening takes beyond what it cites: unit, answer, nonce, and their lengths.
@@ -26,12 +28,13 @@ const HEAD_BYTES: usize = 256;
 #[derive(Clone, Debug, Default)]
 pub struct Outbox {
     claim: bool,
-    commits: Vec<(Commit, Answer, Nonce)>,
+    commits: Vec<Done>,
     at_once: bool,
     calls: BTreeMap<UnitIndex, Millis>,
     openings: BTreeMap<UnitIndex, Ready>,
     voids: Vec<(UnitIndex, Void)>,
     cancel: bool,
+    orders: Vec<AuditStep>,
     due: Option<Millis>,
 }
 
@@ -42,6 +45,19 @@ struct Ready {
     answer: Answer,
     nonce: Nonce,
     due: Millis,
+}
+
+/// An answer of this node's that it is about to commit to.
+#[derive(Clone, Debug)]
+pub struct Done {
+    /// The commit.
+    pub commit: Commit,
+    /// The answer behind it.
+    pub answer: Answer,
+    /// What hides it.
+    pub nonce: Nonce,
+    /// The same for the owner of an audited job alone; empty for any other job.
+    pub sealed: Vec<u8>,
 }
 
 /// One batch's worth of statements.
@@ -81,15 +97,8 @@ impl Outbox {
     }
 
     /// Adds a commit, to leave at `at` or when a batch is full.
-    pub fn commit(
-        &mut self,
-        commit: Commit,
-        answer: Answer,
-        nonce: Nonce,
-        now: Millis,
-        at: Millis,
-    ) {
-        self.commits.push((commit, answer, nonce));
+    pub fn commit(&mut self, done: Done, now: Millis, at: Millis) {
+        self.commits.push(done);
         self.due_by(if self.commits.len() >= FULL_COMMITS { now } else { at });
     }
 
@@ -136,6 +145,12 @@ impl Outbox {
         self.due_by(at);
     }
 
+    /// Adds what this node came to as the owner of an audited job.
+    pub fn order(&mut self, step: AuditStep, at: Millis) {
+        self.orders.push(step);
+        self.due_by(at);
+    }
+
     /// Adds the end of the job.
     pub fn cancel(&mut self, now: Millis) {
         self.cancel = true;
@@ -144,7 +159,7 @@ impl Outbox {
 
     /// Answers in it; they are nobody else's business until they have left.
     pub fn answers(&self) -> impl Iterator<Item = &Answer> {
-        let committed = self.commits.iter().map(|(_, answer, _)| answer);
+        let committed = self.commits.iter().map(|done| &done.answer);
         committed.chain(self.openings.values().map(|ready| &ready.answer))
     }
 
@@ -156,12 +171,14 @@ impl Outbox {
     }
 
     /// Takes all that is in it but what is to wait, cut into batches within
-    /// their limits; `held` is claimed if a claim is to be said.
+    /// their limits; `held` is claimed if a claim is to be said, and audit steps are counted from
+    /// `next_step` on.
     pub fn take(
         &mut self,
         mut held: ClaimedUnits,
         calls: Vec<Call>,
         openings: Vec<Opening>,
+        mut next_step: u32,
     ) -> Vec<Parcel> {
         let mut cut = Cut::default();
         if core::mem::take(&mut self.claim) {
@@ -176,12 +193,21 @@ impl Outbox {
         if self.at_once {
             cut.open_at_once(&commits);
         }
-        for (commit, answer, nonce) in commits.into_iter().filter(|_| !self.at_once) {
+        for Done { commit, answer, nonce, .. } in commits.iter().filter(|_| !self.at_once).cloned()
+        {
             cut.begin_if_full(COMMIT_BYTES, 1);
             cut.answers().push((commit.unit, answer, nonce));
             match cut.statements().last_mut() {
                 Some(Statement::Commits(commits)) => commits.push(commit),
                 _ => cut.statements().push(Statement::Commits(alloc::vec![commit])),
+            }
+        }
+        for done in commits.into_iter().filter(|done| !done.sealed.is_empty()) {
+            let sealed = SealedAnswer { unit: done.commit.unit, bytes: done.sealed };
+            cut.begin_if_full(SEALED_BYTES + sealed.bytes.len(), 1);
+            match cut.statements().last_mut() {
+                Some(Statement::Sealed(all)) => all.push(sealed),
+                _ => cut.statements().push(Statement::Sealed(alloc::vec![sealed])),
             }
         }
         for call in calls {
@@ -198,6 +224,17 @@ impl Outbox {
                 Some(Statement::Openings(openings)) => openings.push(opening),
                 _ => cut.statements().push(Statement::Openings(alloc::vec![opening])),
             }
+        }
+        for step in self.orders.drain(..) {
+            cut.begin_if_full(step.bytes(), step.entries());
+            match cut.statements().last_mut() {
+                Some(Statement::Audit { steps, .. }) => steps.push(step),
+                _ => {
+                    let steps = alloc::vec![step];
+                    cut.statements().push(Statement::Audit { first: next_step, steps });
+                }
+            }
+            next_step += 1;
         }
         for void in self.voids.drain(..) {
             cut.begin_if_full(8, 1);
@@ -237,17 +274,17 @@ impl Cut {
     }
 
     /// Commits with their openings behind them.
-    fn open_at_once(&mut self, commits: &[(Commit, Answer, Nonce)]) {
+    fn open_at_once(&mut self, commits: &[Done]) {
         for some in commits.chunks(AT_ONCE_UNITS) {
             self.begin_if_full((COMMIT_BYTES + OPENING_BYTES) * some.len(), 2 * some.len());
-            let opening = |(commit, answer, nonce): &(Commit, Answer, Nonce)| Opening {
-                unit: commit.unit,
-                answer: answer.clone(),
-                nonce: *nonce,
+            let opening = |done: &Done| Opening {
+                unit: done.commit.unit,
+                answer: done.answer.clone(),
+                nonce: done.nonce,
                 cites: Vec::new(),
             };
             let openings = some.iter().map(opening).collect();
-            let commits = some.iter().map(|(commit, ..)| commit.clone()).collect();
+            let commits = some.iter().map(|done| done.commit.clone()).collect();
             self.statements().push(Statement::Commits(commits));
             self.statements().push(Statement::Openings(openings));
         }

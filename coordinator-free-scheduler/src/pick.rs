@@ -4,7 +4,7 @@
 //! Units are claimed one step before they are handed to the body, so that whoever else claimed
 //! them is known by then and the later one yields.
 use crate::{
-    Job, JobId, LIMITS, LotIndex, Millis, Node, Output, RESCUE_PAUSE_MS, Speed, UnitIndex,
+    Auditor, Job, JobId, LIMITS, LotIndex, Millis, Node, Output, RESCUE_PAUSE_MS, Speed, UnitIndex,
     node::Timer,
 };
 use alloc::{collections::BTreeMap, vec::Vec};
@@ -96,6 +96,9 @@ impl Node {
     }
 
     fn queued_unit(&mut self, now: Millis, id: JobId) -> Option<UnitIndex> {
+        if let Some(unit) = self.auditor(id).and_then(Auditor::next_run) {
+            return Some(unit);
+        }
         let lots = self.jobs.get(&id)?.lots.iter();
         let queued: Vec<LotIndex> =
             lots.filter(|(_, lot)| lot.queued() > 0).map(|(index, _)| *index).collect();

@@ -2,10 +2,15 @@
 //! another protocol, and says so in its names (`/dugnad/…/1`, `dugnad 1 …`); only while there has been
 //! no release may the bytes change under the same names.
 use coordinator_free_scheduler::{
-    Answer, Call, ClaimedUnits, Commit, Hash, Head, InvalidReason, JobId, LotNews, Manifest,
-    Message, Opening, Outcome, PeerKey, Place, Profile, Query, Record, RunLimits, Signature,
-    SignedBatch, SignedManifest, Span, Speed, Statement, Step, TableDirectory, TablePage, Trace,
-    TrapClass, UnitEntry, Units, Void, Work, commitment, statement::Batch, trace, wire,
+    Answer, AuditStep, AuditTerms, Call, ClaimedUnits, Commit, Hash, Head, InvalidReason, JobId,
+    LotNews, Manifest, Message, Opening, Outcome, PeerKey, Place, Profile, Query, Record, Release,
+    RunLimits, SealedAnswer, Signature, SignedBatch, SignedManifest, Span, Speed, Statement, Step,
+    TableDirectory, TablePage, Trace, TrapClass, UnitEntry, Units, Void, Work, commitment,
+    seed_before,
+    statement::Batch,
+    trace,
+    verify::audited::{Check, Member},
+    wire,
 };
 use std::fmt::Write as _;
 
@@ -65,6 +70,31 @@ fn signed(statement: Statement) -> SignedBatch {
     SignedBatch::new(wire::encode(&batch(statement)).into(), signature)
 }
 
+/// What is said of audited jobs alone.
+fn audit_statements() -> Vec<(&'static str, Statement)> {
+    let (unit, peer) = (70_000, PeerKey([6; 32]));
+    let check = Check { unit, member: 3 };
+    let members = vec![Member { key: peer, weight: 100, arch: 0 }];
+    let release = |member| vec![Release { unit, member, answer: exit(), nonce: [10; 16] }];
+    let steps = vec![
+        AuditStep::Roster { first: 0, of: 1, members },
+        AuditStep::Refused(vec![(unit, peer)]),
+        AuditStep::Own(vec![unit]),
+        AuditStep::Counted(vec![check]),
+        AuditStep::Closed { pass: 0, seed: hash(23) },
+        AuditStep::Drawn(vec![check]),
+        AuditStep::Checked(vec![check]),
+        AuditStep::Silent(vec![check]),
+        AuditStep::Ruled(vec![unit]),
+        AuditStep::Lost { peer, convicted: true },
+        AuditStep::Settled { pass: 0 },
+        AuditStep::Released(release(Some(3))),
+        AuditStep::Revealed(release(None)),
+    ];
+    let sealed = vec![SealedAnswer { unit, bytes: vec![24, 25] }];
+    vec![("sealed", Statement::Sealed(sealed)), ("audit", Statement::Audit { first: 2, steps })]
+}
+
 /// One line a value: its name and its bytes.
 #[derive(Default)]
 struct Lines(String);
@@ -108,6 +138,11 @@ impl Lines {
             let signed = SignedManifest { bytes, signature: vec![8; 64] };
             self.add(&format!("job id, {name}"), &signed.id().0.0);
         }
+        let terms = AuditTerms::new(100_000, hash(22));
+        let audited =
+            Manifest { profile: Profile::Audited(terms), ..manifest(Units::Range { count: 300 }) };
+        self.add("manifest, audited", &audited.encode().expect("within the limits"));
+        self.add("seed before a seed", &seed_before(&hash(23)).0);
         let entry = UnitEntry {
             args: vec!["x".into()],
             input: Some(hash(13)),
@@ -136,7 +171,7 @@ impl Lines {
             ("cancel", Statement::Cancel),
             ("calls", Statement::Calls(vec![call])),
         ];
-        for (name, statement) in statements {
+        for (name, statement) in statements.into_iter().chain(audit_statements()) {
             self.add(&format!("batch, {name}"), &wire::encode(&batch(statement)));
         }
         let last = signed(Statement::Cancel);
@@ -171,6 +206,10 @@ impl Lines {
             ("manifest", Record::Manifest(signed_manifest)),
             ("batch", Record::Batch(signed(Statement::Cancel))),
             ("answers", Record::Answers { job, answers: vec![(4, exit(), [10; 16])] }),
+            (
+                "unsealed",
+                Record::Unsealed { job, answers: vec![(PeerKey([6; 32]), 4, exit(), [10; 16])] },
+            ),
         ];
         for (name, record) in records {
             self.add(&format!("record, {name}"), &wire::encode(&record));

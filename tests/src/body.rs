@@ -96,7 +96,10 @@ impl Body {
                 signatures.push(truth::SIGNATURE);
                 Record::Batch(SignedBatch::new(bytes, truth::SIGNATURE))
             }
-            Record::Manifest(_) | Record::Batch(_) | Record::Answers { .. } => record,
+            Record::Manifest(_)
+            | Record::Batch(_)
+            | Record::Answers { .. }
+            | Record::Unsealed { .. } => record,
         };
         let records = records.into_iter().map(sign).map(Stored::from).collect();
         self.writing = Some(Writing { ticket, records, signatures });

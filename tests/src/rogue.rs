@@ -104,6 +104,8 @@ impl Rogue {
                 Statement::Claim(_)
                 | Statement::Calls(_)
                 | Statement::Voids(_)
+                | Statement::Sealed(_)
+                | Statement::Audit { .. }
                 | Statement::Cancel => {}
             }
         }

@@ -1,6 +1,6 @@
 //! A scenario: what grid is simulated, as data. Every field has a default, unknown ones are errors.
-use crate::draws::Draw;
-use coordinator_free_scheduler::PRIORITY_MAX;
+use crate::{draws::Draw, truth};
+use coordinator_free_scheduler::{AuditTerms, PRIORITY_MAX, Profile, seed_before};
 use serde::{
     Deserialize, Deserializer,
     de::{DeserializeOwned, Error as _},
@@ -25,7 +25,9 @@ pub struct Scenario {
     pub deadlines_s: Vec<u32>,
     /// Everything random follows from it.
     pub seed: u64,
-    /// Equal answers wanted, as `quorum=N`.
+    /// How the owner of an audited job is; without it answers are voted on.
+    pub audit: Option<Audit>,
+    /// Equal answers wanted, as `quorum=N`; one in an audited job.
     #[serde(deserialize_with = "quorum")]
     pub profile: u8,
     /// Seconds between two submissions.
@@ -54,6 +56,16 @@ pub struct Scenario {
     pub freeze: Vec<Freeze>,
     /// Peers that do harm.
     pub attacker: Vec<Attacker>,
+}
+
+/// What the owner of an audited job asks for.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Audit {
+    /// Wrong units among the released at most, as a share.
+    pub max_error: f64,
+    /// Right answers by which a peer becomes trusted.
+    pub proofs: u8,
 }
 
 /// How a figure is spread.
@@ -217,6 +229,7 @@ impl Default for Scenario {
             priorities: Vec::new(),
             deadlines_s: Vec::new(),
             seed: 1,
+            audit: None,
             profile: 2,
             slots: 1,
             neighbours: 12,
@@ -310,6 +323,16 @@ impl Scenario {
 
     fn count(&self, attacker: &Attacker) -> usize {
         (attacker.fraction.clamp(0.0, 1.0) * self.peers as f64).round() as usize
+    }
+
+    /// The profile of the job with this salt.
+    pub fn profile(&self, salt: u64) -> Profile {
+        let Some(Audit { max_error, proofs }) = self.audit else {
+            return Profile::quorum(self.profile);
+        };
+        let seeds = seed_before(&truth::seeds(salt)[0]);
+        let terms = AuditTerms::new((max_error * 1e9) as u32, seeds);
+        Profile::Audited(AuditTerms { proofs, ..terms })
     }
 
     /// The units of a lot.

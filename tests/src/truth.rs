@@ -1,7 +1,7 @@
 //! What is true in a simulated world: who is who, which jobs there are, which answers are right.
 use coordinator_free_scheduler::{
     Answer, ENGINE, Hash, JobId, Manifest, Nonce, Outcome, PeerKey, Profile, RunLimits, Signature,
-    SignedManifest, UnitIndex, Units, Work,
+    SignedManifest, UnitIndex, Units, Work, seed_before, verify::audited::PASSES_MAX,
 };
 
 /// The signature of everybody: the door's business, not simulated.
@@ -28,7 +28,7 @@ pub fn manifest(
     quorum: u8,
     salt: u64,
 ) -> SignedManifest {
-    urgent(owner, units, lot_units, quorum, salt, (1, 0))
+    urgent(owner, units, lot_units, Profile::quorum(quorum), salt, (1, 0))
 }
 
 /// The same with a priority, and a deadline in seconds.
@@ -36,7 +36,7 @@ pub fn urgent(
     owner: PeerKey,
     units: u32,
     lot_units: u32,
-    quorum: u8,
+    profile: Profile,
     salt: u64,
     (priority, deadline_s): (u8, u32),
 ) -> SignedManifest {
@@ -53,7 +53,7 @@ pub fn urgent(
         owner,
         name: "simulated".into(),
         work,
-        profile: Profile::quorum(quorum),
+        profile,
         merge: None,
         lot_units,
         salt,
@@ -62,6 +62,15 @@ pub fn urgent(
     };
     let bytes = manifest.encode().expect("a manifest within its limits");
     SignedManifest { bytes, signature: SIGNATURE.0.into() }
+}
+
+/// The seeds of a job's passes, of which each hashes to the one before.
+pub fn seeds(salt: u64) -> [Hash; PASSES_MAX as usize] {
+    let mut seeds = [Hash::of(&salt.to_le_bytes()); PASSES_MAX as usize];
+    for pass in (1..seeds.len()).rev() {
+        seeds[pass - 1] = seed_before(&seeds[pass]);
+    }
+    seeds
 }
 
 fn exit(digest: Hash, fuel: u64) -> Answer {

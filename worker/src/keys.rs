@@ -48,6 +48,7 @@ pub enum NotANetworkKey {
 pub struct Identity {
     signing: SigningKey,
     commit_secret: [u8; 32],
+    audit_secret: [u8; 32],
     cache_secret: [u8; 32],
 }
 
@@ -82,8 +83,9 @@ impl Identity {
     fn new(signing: SigningKey) -> Identity {
         let derive = |context| blake3::derive_key(context, signing.as_bytes());
         let commit_secret = derive("dugnad 1 commit secret");
+        let audit_secret = derive("dugnad 1 audit seeds");
         let cache_secret = derive("dugnad 1 compiled modules");
-        Identity { signing, commit_secret, cache_secret }
+        Identity { signing, commit_secret, audit_secret, cache_secret }
     }
 
     /// The name of this node among its peers.
@@ -99,6 +101,18 @@ impl Identity {
     /// The key of the nonces that hide this node's answers; the same after a restart.
     pub fn commit_secret(&self) -> &[u8; 32] {
         &self.commit_secret
+    }
+
+    /// The key of the seeds by which this node's audited jobs are drawn.
+    pub fn audit_secret(&self) -> &[u8; 32] {
+        &self.audit_secret
+    }
+
+    /// What this node and a peer alone know: X25519 (RFC 7748) between their identities, each mapped from
+    /// its Ed25519 form; none if the peer's key is no key.
+    pub fn shared_secret(&self, peer: PeerKey) -> Option<[u8; 32]> {
+        let key = VerifyingKey::from_bytes(&peer.0).ok().filter(|key| !key.is_weak())?;
+        Some((key.to_montgomery() * self.signing.to_scalar()).to_bytes())
     }
 
     /// The key by which this node knows its own compiled modules.

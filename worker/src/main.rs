@@ -3,6 +3,7 @@
 //! The body around `coordinator-free-scheduler`: everything impure, as dull as possible. The rooms
 //! `net`, `exec`, `store` and `api` are crates that do not know each other; `driver` stands in the
 //! middle.
+mod audit;
 mod certificate;
 mod cli;
 mod config;

@@ -20,6 +20,7 @@ pub struct Metrics {
     pub queue_length: IntGaugeVec,
     pub outcomes: IntCounterVec,
     pub faults: IntCounterVec,
+    pub audits: IntGaugeVec,
     pub uptime: Gauge,
 }
 
@@ -57,6 +58,11 @@ impl Metrics {
             queue_length: new.gauges("dugnad_queue_length", "Entries that wait", &["queue"])?,
             outcomes: new.counters("dugnad_outcomes_total", "How runs here ended", &["kind"])?,
             faults: new.counters("dugnad_faults_total", "Bad deeds of peers", &["kind"])?,
+            audits: new.gauges(
+                "dugnad_audits",
+                "Audits of this node's running jobs, all together",
+                &["figure"],
+            )?,
             uptime: new.float_gauge("dugnad_uptime_seconds", "Seconds since the start")?,
             registry: registry.clone(),
         };
@@ -108,6 +114,8 @@ impl Metrics {
                 Statement::Openings(_) => "opening",
                 Statement::Voids(_) => "void",
                 Statement::Cancel => "cancel",
+                Statement::Sealed(_) => "sealed",
+                Statement::Audit { .. } => "audit",
             };
             let entries = statement.entries() as u64;
             self.statements.with_label_values(&[kind]).inc_by(entries);

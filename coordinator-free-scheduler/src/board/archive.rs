@@ -3,7 +3,7 @@
 //!
 //! A board holds very many units, and at any time few of them change. What is put away and restored
 //! is what it was: joining what the logs say gives the same in any order.
-use super::{Board, Unit, UnitName, log::Author, unit::Said};
+use super::{Board, Unit, log::Author, unit::Said};
 use crate::{Decision, SignedBatch, UnitIndex, board::unit::AuthorIndex};
 use alloc::{
     boxed::Box,
@@ -75,8 +75,9 @@ impl Board {
             return;
         };
         let voids = known.voids.iter().map(|(author, _)| *author);
-        let spoke: BTreeSet<AuthorIndex> =
-            known.vouchers.iter().map(|voucher| voucher.author).chain(voids).collect();
+        let owner = known.orders.iter().map(|orders| orders.author);
+        let vouchers = known.vouchers.iter().map(|voucher| voucher.author);
+        let spoke: BTreeSet<AuthorIndex> = vouchers.chain(voids).chain(owner).collect();
         if spoke.len() > AUTHORS_MAX {
             return;
         }
@@ -126,7 +127,7 @@ impl Board {
             let Ok(batch) = signed.open() else { continue };
             for (unit, said) in batch.statements.iter().flat_map(Said::of) {
                 if let Some(known) = units.get_mut(&unit) {
-                    known.hear(UnitName { job: self.job, unit, author: *key }, author, said);
+                    self.join(known, unit, (author, *key), said);
                 }
             }
         }

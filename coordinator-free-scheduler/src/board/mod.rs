@@ -5,15 +5,19 @@
 //! in hand, marks of silence) is not here.
 mod archive;
 pub mod log;
+pub mod orders;
 pub mod unit;
 
 use crate::{
-    ClaimedUnits, Decision, Fault, Hash, JobId, LIMITS, LotIndex, PeerKey, Place, Profile,
-    SignedBatch, Span, Statement, UnitIndex, Verdict, statement::Batch, verify::quorum,
+    ClaimedUnits, Decision, Fault, Hash, JobId, LIMITS, LotIndex, Opening, PeerKey, Place, Profile,
+    SealedAnswer, SignedBatch, Span, Statement, UnitIndex, Verdict,
+    statement::Batch,
+    verify::{audited, quorum},
 };
 use alloc::{boxed::Box, collections::BTreeMap, sync::Arc, vec::Vec};
 use archive::Slot;
 use log::{Added, Author, Log};
+use orders::{Order, Orders};
 use unit::{AuthorIndex, Heard, Said, Standing, Unit, UnitName};
 
 /// One lot of one job.
@@ -28,6 +32,8 @@ pub struct Board {
     authors: Vec<(PeerKey, Author)>,
     by_key: BTreeMap<PeerKey, AuthorIndex>,
     cancelled: bool,
+    orders: Orders,
+    blames: bool,
     digest: Option<Hash>,
 }
 
@@ -42,6 +48,10 @@ pub struct Merged {
     pub restored: Vec<UnitIndex>,
     /// The author's latest claim.
     pub claim: Option<(AuthorIndex, ClaimedUnits)>,
+    /// Answers for the owner alone, with their authors.
+    pub sealed: Vec<(AuthorIndex, SealedAnswer)>,
+    /// Whether the owner said something about all units.
+    pub ordered: bool,
     /// Bad deeds of the author; what they were part of was left out.
     pub faults: Vec<Fault>,
     /// What of it belongs into a journal, in order: batches that are in their log's line now.
@@ -67,8 +77,21 @@ impl Board {
             authors: Vec::new(),
             by_key: BTreeMap::new(),
             cancelled: false,
+            orders: Orders::default(),
+            blames: matches!(profile, Profile::Quorum { .. }),
             digest: None,
         }
+    }
+
+    /// Takes the owner's word for who was wrong, as the owner itself does. To others it proves nothing:
+    /// they may be strangers to the owner.
+    pub fn blame(&mut self) {
+        self.blames = true;
+    }
+
+    /// What the owner of an audited job said; none of any other.
+    pub fn orders(&self) -> Option<&Orders> {
+        matches!(self.profile, Profile::Audited(_)).then_some(&self.orders)
     }
 
     /// The units of the lot.
@@ -84,6 +107,11 @@ impl Board {
     /// The same to join something in, for which nothing is put away.
     fn unit_mut(&mut self, unit: UnitIndex) -> Option<&mut Unit> {
         self.units.get_mut(unit.checked_sub(self.first)? as usize)?.known_mut()
+    }
+
+    /// Whose job it is.
+    pub fn owner(&self) -> PeerKey {
+        self.owner
     }
 
     /// By which rule its units are decided.
@@ -121,6 +149,19 @@ impl Board {
         self.authors.push((key, Author::Honest(Vec::new())));
         self.by_key.insert(key, index);
         Ok(index)
+    }
+
+    /// What a peer committed to, if it is one thing and the unit is not put away.
+    pub fn commit_of(&self, peer: PeerKey, unit: UnitIndex) -> Option<Hash> {
+        let author = *self.by_key.get(&peer)?;
+        self.unit(unit)?.voucher(author)?.commit.one().copied()
+    }
+
+    /// Whether a peer's answer to a unit is committed to and not shown.
+    pub fn is_sealed(&self, peer: PeerKey, unit: UnitIndex) -> bool {
+        let author = self.by_key.get(&peer);
+        let voucher = author.and_then(|author| self.unit(unit)?.voucher(*author));
+        voucher.is_some_and(|voucher| voucher.unopened().is_some())
     }
 
     /// Whether a peer has said anything here.
@@ -200,6 +241,21 @@ impl Board {
                         self.say(author, unit, said, merged);
                     }
                 }
+                Statement::Sealed(sealed) => {
+                    merged.sealed.extend(sealed.iter().map(|sealed| (author, sealed.clone())));
+                }
+                Statement::Audit { .. } if self.key(author) != self.owner => {
+                    merged.faults.push(Fault::NotTheOwner);
+                }
+                Statement::Audit { first, steps } => {
+                    self.orders.count(*first, steps.len());
+                    for step in steps {
+                        merged.ordered |= self.orders.hear(step);
+                        for (unit, order) in Order::of(step) {
+                            self.say(author, unit, Said::Order(order), merged);
+                        }
+                    }
+                }
                 Statement::Cancel if self.key(author) == self.owner => self.cancelled = true,
                 Statement::Cancel => merged.faults.push(Fault::NotTheOwner),
             }
@@ -207,16 +263,51 @@ impl Board {
     }
 
     fn say(&mut self, author: AuthorIndex, unit: UnitIndex, said: Said, merged: &mut Merged) {
-        let name = UnitName { job: self.job, unit, author: self.key(author) };
-        let Some(known) = self.unit_mut(unit) else {
-            merged.faults.push(Fault::NoSuchUnit);
-            return;
+        let key = self.key(author);
+        let Some(at) = unit.checked_sub(self.first).map(|at| at as usize) else {
+            return merged.faults.push(Fault::NoSuchUnit);
         };
-        let Heard { news, fault } = known.hear(name, author, said);
-        merged.faults.extend(fault);
-        if news {
-            merged.touched.push(unit);
+        let Some(slot) = self.units.get_mut(at) else {
+            return merged.faults.push(Fault::NoSuchUnit);
+        };
+        // Taken out for as long as it is joined, since joining looks things up on the board.
+        let mut taken = core::mem::replace(slot, Slot::Blank);
+        if matches!(taken, Slot::Blank) {
+            taken = Slot::Known(Box::default());
         }
+        if let Some(known) = taken.known_mut() {
+            let Heard { news, fault } = self.join(known, unit, (author, key), said);
+            merged.faults.extend(fault);
+            if news {
+                merged.touched.push(unit);
+            }
+        }
+        self.units[at] = taken;
+    }
+
+    /// Joins what an author said into a unit. What the owner releases opens another's commit.
+    fn join(
+        &self,
+        known: &mut Unit,
+        unit: UnitIndex,
+        (author, key): (AuthorIndex, PeerKey),
+        said: Said,
+    ) -> Heard {
+        let name = |author| UnitName { job: self.job, unit, author };
+        let heard = known.hear(name(key), author, said);
+        if let Said::Order(Order::Released(release) | Order::Revealed(release)) = said {
+            let whose = match release.member {
+                Some(member) => self.orders.key(member),
+                None => Some(self.owner),
+            };
+            let Some(whose) = whose else { return heard };
+            let Some(index) = self.by_key.get(&whose) else { return heard };
+            let (answer, nonce) = (release.answer.clone(), release.nonce);
+            let opening = Opening { unit, answer, nonce, cites: Vec::new() };
+            let opened = known.hear(name(whose), *index, Said::Opening(&opening));
+            return Heard { news: heard.news || opened.news, fault: heard.fault.or(opened.fault) };
+        }
+        heard
     }
 
     fn claimable(&self, claimed: &ClaimedUnits) -> Result<(), Fault> {
@@ -237,6 +328,10 @@ impl Board {
     }
 
     fn decide(&mut self, merged: &mut Merged) {
+        if merged.ordered && self.blames {
+            // Who was just convicted may have been wrong before.
+            merged.touched.extend(self.range());
+        }
         merged.touched.sort_unstable();
         merged.touched.dedup();
         for unit in &merged.touched {
@@ -252,7 +347,17 @@ impl Board {
     /// What follows from all that is known of a unit.
     pub(crate) fn stand(&self, known: &Unit) -> Standing {
         let counts = |author| self.honest(author);
-        known.stand(quorum::decide(known, self.profile, counts), counts)
+        let decision = match self.profile {
+            Profile::Quorum { n, max_executions } => {
+                quorum::decide(known, n, max_executions, counts)
+            }
+            Profile::Audited(_) => audited::decide(known, counts),
+        };
+        let convicts = |author| match self.profile {
+            Profile::Quorum { .. } => true,
+            Profile::Audited(_) => self.blames && self.orders.is_convicted(self.key(author)),
+        };
+        known.stand(decision, counts, convicts)
     }
 
     /// What units have come to, in terms that mean the same on every node; those that the lot does

@@ -3,11 +3,12 @@
 //! Each part only ever grows towards a top ([`Once::Many`]), so merging is commutative, associative
 //! and idempotent by construction. An author who says two different things about a unit has said
 //! nothing: it harms itself alone.
+use super::orders::{Order, UnitOrders};
 use crate::{
-    Answer, CITES_MAX, Call, Fault, Hash, JobId, Nonce, Opening, PeerKey, Statement, UnitIndex,
-    Void, commitment,
+    Answer, AuditStep, CITES_MAX, Call, Fault, Hash, JobId, Nonce, Opening, PeerKey, Statement,
+    UnitIndex, Void, commitment,
 };
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 
 /// The place of an author in its lot's list; local to the node.
 pub type AuthorIndex = u16;
@@ -231,6 +232,8 @@ pub struct Unit {
     pub vouchers: Vec<Voucher>,
     /// Hosts that could not run it.
     pub voids: Vec<(AuthorIndex, Void)>,
+    /// What the owner of an audited job said of it.
+    pub orders: Option<Box<UnitOrders>>,
     /// Follows from the rest.
     pub standing: Standing,
 }
@@ -240,7 +243,7 @@ impl Unit {
     pub(super) const fn blank() -> Unit {
         let decision = Decision::Open;
         let standing = Standing { decision, marks: Vec::new(), executions: 0, success: false };
-        Unit { vouchers: Vec::new(), voids: Vec::new(), standing }
+        Unit { vouchers: Vec::new(), voids: Vec::new(), orders: None, standing }
     }
 
     /// What an author said, if anything.
@@ -263,6 +266,7 @@ impl Unit {
     pub fn hear(&mut self, name: UnitName, author: AuthorIndex, said: Said) -> Heard {
         match said {
             Said::Commit(hash) => Heard::news(self.commit(name, author, hash)),
+            Said::Order(order) => Heard::news(self.order(author, &order)),
             Said::Void(void) => Heard::news(self.void(author, void)),
             Said::Call(Call { cites, .. }) | Said::Opening(Opening { cites, .. })
                 if cites.len() > CITES_MAX =>
@@ -310,6 +314,11 @@ impl Unit {
         news
     }
 
+    fn order(&mut self, author: AuthorIndex, order: &Order) -> bool {
+        let fresh = || Box::new(UnitOrders::new(author));
+        self.orders.get_or_insert_with(fresh).hear(order)
+    }
+
     /// The least reason holds if it says several.
     fn void(&mut self, author: AuthorIndex, void: Void) -> bool {
         match self.voids.iter_mut().find(|(who, _)| *who == author) {
@@ -339,13 +348,20 @@ impl Unit {
         }
     }
 
-    /// What follows from a decision. `counts` leaves out authors who keep two logs.
-    pub fn stand(&self, decision: Decision, counts: impl Fn(AuthorIndex) -> bool) -> Standing {
+    /// What follows from a decision. `counts` leaves out authors who keep two logs, `blames` those of
+    /// whom another answer than the agreed one says nothing.
+    pub fn stand(
+        &self,
+        decision: Decision,
+        counts: impl Fn(AuthorIndex) -> bool,
+        blames: impl Fn(AuthorIndex) -> bool,
+    ) -> Standing {
         let agreed = self.agreed(&decision);
         let counted = || self.vouchers.iter().filter(|voucher| counts(voucher.author));
         let mark = |voucher: &Voucher| {
             let mark = self.mark(voucher, agreed, &decision)?;
-            Some((voucher.author, mark))
+            let holds = mark != Mark::Wrong || blames(voucher.author);
+            holds.then_some((voucher.author, mark))
         };
         let mut marks: Vec<(AuthorIndex, Mark)> = counted().filter_map(mark).collect();
         marks.sort_unstable();
@@ -386,24 +402,30 @@ pub enum Said<'a> {
     Opening(&'a Opening),
     /// That its host could not run it.
     Void(Void),
+    /// What becomes of it, by the owner.
+    Order(Order<'a>),
 }
 
 impl<'a> Said<'a> {
     /// What a statement says of units.
     pub fn of(statement: &'a Statement) -> impl Iterator<Item = (UnitIndex, Said<'a>)> {
         let (mut commits, mut calls, mut openings, mut voids) = Default::default();
+        let mut steps: &[AuditStep] = &[];
         match statement {
             Statement::Commits(said) => commits = said.as_slice(),
             Statement::Calls(said) => calls = said.as_slice(),
             Statement::Openings(said) => openings = said.as_slice(),
             Statement::Voids(said) => voids = said.as_slice(),
-            Statement::Claim(_) | Statement::Cancel => {}
+            Statement::Audit { steps: said, .. } => steps = said.as_slice(),
+            Statement::Claim(_) | Statement::Cancel | Statement::Sealed(_) => {}
         }
         let commits = commits.iter().map(|commit| (commit.unit, Said::Commit(commit.hash)));
         let calls = calls.iter().map(|call| (call.unit, Said::Call(call)));
         let openings = openings.iter().map(|opening| (opening.unit, Said::Opening(opening)));
         let voids = voids.iter().map(|(unit, void)| (*unit, Said::Void(*void)));
-        commits.chain(calls).chain(openings).chain(voids)
+        let orders = steps.iter().flat_map(Order::of);
+        let orders = orders.map(|(unit, order)| (unit, Said::Order(order)));
+        commits.chain(calls).chain(openings).chain(voids).chain(orders)
     }
 }
 

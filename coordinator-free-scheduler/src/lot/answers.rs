@@ -2,7 +2,7 @@
 //! taken up again after a restart.
 use super::Lot;
 use crate::{
-    Answer, Call, Millis, Nonce, Opening, Pace, UnitIndex,
+    Answer, Call, Decision, Millis, Nonce, Opening, Pace, UnitIndex,
     verify::{
         company::Company,
         step::{Step, step},
@@ -29,6 +29,10 @@ impl Lot {
     }
 
     fn step(&self, unit: UnitIndex, answer: &Answer) -> Option<Step> {
+        if self.board.orders().is_some() {
+            let known = self.board.unit(unit)?;
+            return (known.standing.decision != Decision::Open).then(|| Step::Open(Vec::new()));
+        }
         let counts = |author| author == self.me || self.counts(author, unit);
         let company = Company::of(self.board.unit(unit)?, self.quorum, counts);
         step(&company, self.me, self.quorum, Some(answer))

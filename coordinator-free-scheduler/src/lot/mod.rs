@@ -3,6 +3,7 @@
 //!
 //! What it is not: agreed with anybody. Only the board is; the rest is this node's own opinion.
 mod answers;
+mod audited;
 mod check;
 mod hints;
 mod presence;
@@ -22,6 +23,7 @@ use crate::{
     board::{
         Board, Merged,
         log::Log,
+        orders::Orders,
         unit::{AuthorIndex, Mark, Standing},
     },
     claims::{Claim, Claims, cut_spans, in_order, ticket},
@@ -136,16 +138,20 @@ impl Lot {
         barred: BTreeSet<PeerKey>,
     ) -> Lot {
         let range = manifest.lot_range(lot);
-        let Profile::Quorum { n, .. } = manifest.profile;
+        let n = manifest.profile.wanted();
+        let at_once = matches!(manifest.profile, Profile::Quorum { n: 1, .. });
         let mut board = Board::new(job, manifest.owner, lot, manifest.profile, range.clone());
         let index = board.author(me).unwrap_or_default();
+        if me == manifest.owner {
+            board.blame();
+        }
         let draw = Hash::derive("dugnad 1 lot draw", &[&job.0.0, &lot.to_le_bytes()]);
         let units = range.len();
         let offset = Hash::derive("dugnad 1 block offset", &[&draw.0, &me.0]).prefix();
         let blocks = (units as u32).div_ceil(BLOCK_UNITS);
         let mut fresh = Lot {
             board,
-            outbox: Outbox::new(n == 1),
+            outbox: Outbox::new(at_once),
             unit_fuel: None,
             claims: Claims::new(range.clone()),
             me: index,
@@ -240,7 +246,8 @@ impl Lot {
         };
         let openings = self.due_openings(now);
         let calls = self.due_calls(now);
-        self.outbox.take(held, calls, openings)
+        let next_step = self.board.orders().map_or(0, Orders::next_step);
+        self.outbox.take(held, calls, openings, next_step)
     }
 
     /// Says something of this node's own; the batch bytes are to be signed and persisted.
@@ -332,10 +339,10 @@ impl Lot {
         }
         // What a forked author claimed is open again; of a cancelled job nothing is.
         let forked = merged.faults.iter().any(|fault| matches!(fault, Fault::ForkedLog(_)));
-        if forked || (self.board.cancelled() && self.open_units > 0) {
+        if forked || merged.ordered || (self.board.cancelled() && self.open_units > 0) {
             self.refresh_all();
         }
-        if self.board.cancelled() {
+        if self.board.cancelled() || merged.ordered {
             let running: Vec<UnitIndex> = self.running.keys().copied().collect();
             running.into_iter().for_each(|unit| self.stop_if_needless(unit));
         }
@@ -362,9 +369,11 @@ impl Lot {
 
     /// Whether this node counts on an author to do its part in a unit.
     fn counts(&self, author: AuthorIndex, unit: UnitIndex) -> bool {
+        let believes = |key| self.board.orders().is_none_or(|orders| orders.believes(key));
         self.board.honest(author)
             && !self.silence.holds(author, unit)
             && (self.barred.is_empty() || !self.barred.contains(&self.board.key(author)))
+            && believes(self.board.key(author))
     }
 
     /// Whether every unit is decided and this node owes nobody anything here.
@@ -457,9 +466,12 @@ fn tried_units(statement: &Statement) -> Vec<UnitIndex> {
     match statement {
         Statement::Commits(commits) => commits.iter().map(|commit| commit.unit).collect(),
         Statement::Voids(voids) => voids.iter().map(|(unit, _)| *unit).collect(),
-        Statement::Claim(_) | Statement::Calls(_) | Statement::Openings(_) | Statement::Cancel => {
-            Vec::new()
-        }
+        Statement::Claim(_)
+        | Statement::Calls(_)
+        | Statement::Openings(_)
+        | Statement::Sealed(_)
+        | Statement::Audit { .. }
+        | Statement::Cancel => Vec::new(),
     }
 }
 

@@ -6,7 +6,7 @@
 use super::Lot;
 use crate::{
     Decision, Millis, Pace, RESCUE_PERCENT, RESCUE_SAMPLE, RESCUES_MAX, Rng, Speed, UnitIndex,
-    claims::Claim, verify::quorum,
+    claims::Claim,
 };
 use alloc::vec::Vec;
 
@@ -68,7 +68,7 @@ impl Lot {
     /// needs none or has copies enough. `usual_ms` is taken for who has not said how fast it is.
     fn left_ms(&self, unit: UnitIndex, usual_ms: u64, now: Millis) -> Option<u64> {
         let known = self.board.unit(unit)?;
-        let needed = quorum::needed(known, self.quorum, |author| self.counts(author, unit));
+        let needed = self.lacks(unit, known);
         let counted = self.claims.on(unit).iter().filter(|claim| self.counts(claim.author, unit));
         let left = |claim: &Claim| self.claim_left_ms(claim, unit, usual_ms, now);
         let mut left: Vec<u64> = counted.map(left).collect();

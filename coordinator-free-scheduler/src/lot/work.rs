@@ -4,10 +4,10 @@
 //! what it knows; [`Lot::refresh`] keeps it so after every change to a unit.
 use super::Lot;
 use crate::{
-    Answer, BLOCK_UNITS, CLAIMS_MAX, ClaimedUnits, Commit, Decision, FIRST_TIMES, Hash, LIMITS,
-    Millis, Nonce, Pace, PeerKey, Speed, UnitIndex, Void, YIELD_MS,
+    BLOCK_UNITS, CLAIMS_MAX, ClaimedUnits, Decision, FIRST_TIMES, Hash, LIMITS, Millis, Pace,
+    PeerKey, Speed, UnitIndex, Void, YIELD_MS,
     claims::{Claim, spans_of},
-    verify::quorum,
+    outbox::Done,
 };
 use alloc::vec::Vec;
 
@@ -15,8 +15,8 @@ use alloc::vec::Vec;
 pub struct Ran {
     /// The unit.
     pub unit: UnitIndex,
-    /// The answer with what hides it and what to commit to, or why there is none.
-    pub end: Result<(Answer, Nonce, Hash), Void>,
+    /// The answer, or why there is none.
+    pub end: Result<Done, Void>,
 }
 
 impl Lot {
@@ -69,7 +69,10 @@ impl Lot {
         {
             return false;
         }
-        let needed = quorum::needed(known, self.quorum, |author| self.counts(author, unit));
+        let needed = self.lacks(unit, known);
+        if needed > 0 && self.is_checker(known) {
+            return true;
+        }
         let ahead = |claim: &&Claim| {
             claim.author != self.me
                 && self.counts(claim.author, unit)
@@ -108,6 +111,7 @@ impl Lot {
                 break;
             }
         }
+        self.keep_to_share(&mut units, &held);
         if units.is_empty() {
             return false;
         }
@@ -186,7 +190,7 @@ impl Lot {
             return;
         }
         let Some(known) = self.board.unit(unit) else { return };
-        let needed = || quorum::needed(known, self.quorum, |author| self.counts(author, unit));
+        let needed = || self.lacks(unit, known);
         let open = known.standing.decision == Decision::Open && !self.board.cancelled();
         if !open || needed() == 0 {
             self.needless.insert(unit);
@@ -234,9 +238,9 @@ impl Lot {
         }
         let at = now.plus(self.hurried(pace.commit_ms));
         match end {
-            Ok((answer, nonce, hash)) => {
+            Ok(done) => {
                 self.done.insert(unit);
-                self.outbox.commit(Commit { unit, hash }, answer, nonce, now, at);
+                self.outbox.commit(done, now, at);
             }
             Err(Void::Interrupted) => self.yield_unit(unit, now, pace),
             Err(void) => {

@@ -72,13 +72,68 @@ pub enum Profile {
         /// Opened answers, equal ones counted once, after which a unit without a quorum has failed.
         max_executions: u8,
     },
+    /// One answer, by a peer that the owner trusts, and as many more of peers that it draws after the
+    /// fact as keep wrong ones rare.
+    Audited(AuditTerms),
 }
 
+/// What the owner of an audited job promises, in whole numbers.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Debug)]
+pub struct AuditTerms {
+    /// Wrong units among the released on average, at most, in billionths; 1 to [`ERROR_PPB_MAX`].
+    pub max_error_ppb: u32,
+    /// Share of the roster's weight that may agree on lies, percent; 1 to [`FRIENDS_PERCENT_MAX`].
+    pub friends_percent: u8,
+    /// Executions a unit on average after which the job is released with what is achieved; 2 to 100.
+    pub cost_max: u8,
+    /// Answers that the owner finds right by its own computation before it trusts a peer; 1 to 100.
+    pub proofs: u8,
+    /// The end of the hash chain of the seeds: the seed of the first pass hashes to it, that of each
+    /// later pass to the one before (Lamport, *Password Authentication with Insecure
+    /// Communication*, 1981). So none can be chosen after the answers are known.
+    pub seeds: Hash,
+}
+
+impl AuditTerms {
+    /// The usual terms for an error of so many billionths.
+    pub fn new(max_error_ppb: u32, seeds: Hash) -> AuditTerms {
+        AuditTerms { max_error_ppb, friends_percent: 30, cost_max: 8, proofs: 20, seeds }
+    }
+
+    fn check(self) -> Result<(), ManifestError> {
+        let AuditTerms { max_error_ppb, friends_percent, cost_max, proofs, .. } = self;
+        let error = |what, got: u32, most| Err(ManifestError::Audit { what, got, most });
+        match self {
+            _ if !(1..=ERROR_PPB_MAX).contains(&max_error_ppb) => {
+                error("billionths of error", max_error_ppb, ERROR_PPB_MAX)
+            }
+            _ if !(1..=FRIENDS_PERCENT_MAX).contains(&friends_percent) => {
+                error("percent of friends", friends_percent.into(), FRIENDS_PERCENT_MAX.into())
+            }
+            _ if !(2..=100).contains(&cost_max) => error("executions a unit", cost_max.into(), 100),
+            _ if !(1..=100).contains(&proofs) => error("proofs", proofs.into(), 100),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The seed before a seed in its chain.
+pub fn seed_before(seed: &Hash) -> Hash {
+    Hash::derive("dugnad 1 seed chain", &[&seed.0])
+}
+
+/// Largest error that an audited job may ask for, billionths: a tenth.
+pub const ERROR_PPB_MAX: u32 = 100_000_000;
+/// Largest share of friends: with more, most checkers are liars.
+pub const FRIENDS_PERCENT_MAX: u8 = 49;
+
 impl Profile {
-    /// Equal answers wanted.
+    /// Answers to a unit that are wanted at once.
     pub fn wanted(self) -> u8 {
-        let Profile::Quorum { n, .. } = self;
-        n
+        match self {
+            Profile::Quorum { n, .. } => n,
+            Profile::Audited(_) => 1,
+        }
     }
 }
 
@@ -195,7 +250,6 @@ impl Manifest {
     /// The first figure that does not.
     pub fn check(&self) -> Result<(), ManifestError> {
         let count = self.work.units.count();
-        let Profile::Quorum { n, max_executions } = self.profile;
         if self.work.engine != ENGINE {
             return Err(ManifestError::Engine);
         }
@@ -208,10 +262,15 @@ impl Manifest {
         if self.priority == 0 || self.priority > PRIORITY_MAX {
             return Err(ManifestError::Priority(self.priority));
         }
-        if n == 0 || n > QUORUM_MAX || max_executions < n {
-            return Err(ManifestError::Quorum { n, max_executions });
+        match self.profile {
+            Profile::Quorum { n, max_executions }
+                if n == 0 || n > QUORUM_MAX || max_executions < n =>
+            {
+                Err(ManifestError::Quorum { n, max_executions })
+            }
+            Profile::Quorum { .. } => Ok(()),
+            Profile::Audited(terms) => terms.check(),
         }
-        Ok(())
     }
 }
 
@@ -257,6 +316,15 @@ pub enum ManifestError {
         /// Executions allowed.
         max_executions: u8,
     },
+    /// A figure of [`AuditTerms`] outside its limits.
+    Audit {
+        /// Which.
+        what: &'static str,
+        /// As asked for.
+        got: u32,
+        /// The most allowed.
+        most: u32,
+    },
 }
 
 impl From<WireError> for ManifestError {
@@ -290,6 +358,9 @@ impl core::fmt::Display for ManifestError {
                 f,
                 "quorum={n} with at most {max_executions} executions; a quorum is 1 to {QUORUM_MAX} and within its executions"
             ),
+            ManifestError::Audit { what, got, most } => {
+                write!(f, "audited with {got} {what}; some are needed, and at most {most} allowed")
+            }
         }
     }
 }

@@ -1,4 +1,5 @@
 //! The values that peers exchange. Their postcard bytes are frozen by golden tests.
+pub mod audit;
 pub mod ids;
 pub mod manifest;
 pub mod outcome;

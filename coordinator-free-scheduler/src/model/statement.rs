@@ -4,7 +4,8 @@
 //! before it, so that two different batches in one place are proof of a forked log. A restart
 //! begins a log of its own (another incarnation), and never continues one it may have forgotten.
 use crate::{
-    Answer, Hash, JobId, LotIndex, Nonce, PeerKey, UnitIndex, Void, wire, wire::WireError,
+    Answer, AuditStep, Hash, JobId, LotIndex, Nonce, PeerKey, SealedAnswer, UnitIndex, Void, wire,
+    wire::WireError,
 };
 use alloc::{sync::Arc, vec::Vec};
 use core::fmt;
@@ -131,6 +132,16 @@ pub enum Statement {
     Cancel,
     /// Who is asked to open.
     Calls(Vec<Call>),
+    /// Answers behind the commits of an audited job, for its owner alone.
+    Sealed(Vec<SealedAnswer>),
+    /// What the owner of an audited job came to, in this order.
+    Audit {
+        /// The place of the first of these among all that it said of the lot, whatever restarts lie
+        /// between: two different steps in one place prove that it says two things.
+        first: u32,
+        /// From there on.
+        steps: Vec<AuditStep>,
+    },
 }
 
 impl Statement {
@@ -143,6 +154,8 @@ impl Statement {
             Statement::Openings(openings) => openings.len(),
             Statement::Voids(voids) => voids.len(),
             Statement::Cancel => 1,
+            Statement::Sealed(sealed) => sealed.len(),
+            Statement::Audit { steps, .. } => steps.iter().map(AuditStep::entries).sum(),
         }
     }
 }

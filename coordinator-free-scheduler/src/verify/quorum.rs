@@ -7,15 +7,19 @@
 //!
 //! What it is not: a defence against colluders, who may agree on a wrong answer beforehand.
 use crate::{
-    FailReason, Profile, VOID_PEERS_MAX, Void,
+    FailReason, VOID_PEERS_MAX, Void,
     board::unit::{AuthorIndex, Decision, Unit, Voucher},
     verify::company::{Company, may_agree},
 };
 use alloc::{vec, vec::Vec};
 
 /// What a unit has come to. `counts` leaves out authors who keep two logs; nothing local may.
-pub fn decide(unit: &Unit, profile: Profile, counts: impl Fn(AuthorIndex) -> bool) -> Decision {
-    let Profile::Quorum { n, max_executions } = profile;
+pub fn decide(
+    unit: &Unit,
+    n: u8,
+    max_executions: u8,
+    counts: impl Fn(AuthorIndex) -> bool,
+) -> Decision {
     let live = unit.vouchers.iter().filter(|v| v.live().is_some() && counts(v.author));
     let groups = groups(live);
     let largest = groups.iter().map(Vec::len).max().unwrap_or_default();

@@ -1,7 +1,7 @@
 //! Units drawn at random, honest and hostile, of which the two sides of the rule must agree.
 use super::{company::Company, quorum, step};
 use crate::{
-    Answer, CITES_MAX, Hash, Outcome, Profile, Rng,
+    Answer, CITES_MAX, Hash, Outcome, Rng,
     board::unit::{Decision, Once, Opened, Unit, Voucher},
 };
 use alloc::vec::Vec;
@@ -46,8 +46,7 @@ fn unit(rng: &mut Rng, n: u8) -> Unit {
     commits.sort_by_cached_key(|_| rng.draw());
     let vouchers = (0..commits.len()).map(|author| voucher(rng, author, &commits)).collect();
     let mut unit = Unit { vouchers, ..Default::default() };
-    unit.standing.decision =
-        quorum::decide(&unit, Profile::Quorum { n, max_executions: 64 }, |_| true);
+    unit.standing.decision = quorum::decide(&unit, n, 64, |_| true);
     unit
 }
 

@@ -24,7 +24,7 @@ pub const CERTIFICATE_FILE: &str = "certificate.dugnad";
 pub const FAILED_REASONS_MAX: usize = 1_000;
 
 /// What a fetch has done.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Fetched {
     /// How far the job was.
     pub status: JobStatus,

@@ -81,16 +81,27 @@ pub struct LimitsRequest {
     pub output_bytes: Option<u64>,
 }
 
-/// How much proof makes a unit verified; written `quorum=N`.
+/// How much proof makes a unit verified; written `quorum=N`, `audited` or `audited=1e-4`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Profile {
     /// That many equal answers of distinct peers.
     Quorum(u8),
+    /// Answers of peers that the submitter's node trusts, checked by others whom it draws after the fact,
+    /// until so few are wrong on average, in billionths.
+    Audited(u32),
 }
+
+/// Wrong units of an audited job on average, where nothing else is said, in billionths: one in ten
+/// thousand.
+pub const AUDITED_PPB: u32 = 100_000;
+/// The most that can be asked for, in billionths: a tenth.
+const AUDITED_PPB_MAX: u32 = 100_000_000;
 
 /// The text is no profile.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("expected \"quorum=N\" with N from 1 to 8")]
+#[error(
+    "expected \"quorum=N\" with N from 1 to 8, or \"audited=E\" with E from 1e-9 to 0.1 wrong units in one"
+)]
 pub struct NotAProfile;
 
 impl Default for Profile {
@@ -101,14 +112,25 @@ impl Default for Profile {
 
 impl fmt::Display for Profile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Profile::Quorum(n) = self;
-        write!(f, "quorum={n}")
+        match self {
+            Profile::Quorum(n) => write!(f, "quorum={n}"),
+            Profile::Audited(ppb) => write!(f, "audited={:e}", f64::from(*ppb) / 1e9),
+        }
     }
 }
 
 impl FromStr for Profile {
     type Err = NotAProfile;
     fn from_str(text: &str) -> Result<Profile, NotAProfile> {
+        if text == "audited" {
+            return Ok(Profile::Audited(AUDITED_PPB));
+        }
+        if let Some(error) = text.strip_prefix("audited=") {
+            let error: f64 = error.parse().map_err(|_| NotAProfile)?;
+            let ppb = (error * 1e9).round();
+            let asked = (1.0..=f64::from(AUDITED_PPB_MAX)).contains(&ppb);
+            return asked.then_some(Profile::Audited(ppb as u32)).ok_or(NotAProfile);
+        }
         let digits = text.strip_prefix("quorum=").ok_or(NotAProfile)?;
         match digits.parse() {
             Ok(n @ 1..=8) => Ok(Profile::Quorum(n)),
@@ -176,8 +198,49 @@ impl fmt::Display for JobState {
     }
 }
 
+/// What the audit of a job is at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AuditStage {
+    /// The submitter's node finds out whom to trust, by computing some units itself.
+    Proving,
+    /// Units wait for their first answers.
+    Executing,
+    /// Units wait for their checks, or disputes for the submitter's node.
+    Checking,
+    /// The answers are known.
+    Released,
+}
+
+/// Where the audit of a job is, by the node that submitted it.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct AuditStatus {
+    /// What it is at.
+    pub stage: AuditStage,
+    /// What it waits for, in words.
+    pub waits_for: String,
+    /// Peers that are trusted with the job.
+    pub members: u64,
+    /// Peers whose word counts no more.
+    pub lost: u64,
+    /// Units that the submitter's node computed itself.
+    pub own_units: u64,
+    /// The pass, from 0: another one follows where too many lies were found.
+    pub pass: u64,
+    /// Checkers that each unit has on average.
+    pub level: f64,
+    /// Checks that are to come.
+    pub checks_waiting: u64,
+    /// Units about which answers differ, and that the submitter's node computes itself.
+    pub disputed: u64,
+    /// Executions that count so far.
+    pub executions: u64,
+    /// Wrong units expected among the released; absent until then.
+    pub estimated_wrong: Option<f64>,
+}
+
 /// `GET /v1/jobs/ID`: how far a job is.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct JobStatus {
     /// The job.
     pub job: JobId,
@@ -204,6 +267,9 @@ pub struct JobStatus {
     /// The blob of the module that merges its outputs, if any.
     #[serde(default)]
     pub merge: Option<BlobHash>,
+    /// Where its audit is, if it is audited and of this node's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit: Option<AuditStatus>,
 }
 
 /// `GET /v1/status`: how the node is.

@@ -1,6 +1,7 @@
 //! Carrying out what nodes want done, in virtual time: writing, sending, running, and taking notes.
 use super::*;
 use crate::draws::share_of;
+use coordinator_free_scheduler::{SEALED_BYTES_MAX, Unsealed};
 
 /// A speed liar takes itself for so many times faster than it is.
 const BOAST_TIMES: u64 = 64;
@@ -79,10 +80,15 @@ impl World {
         }
         self.run_next(peer);
         let fuel = self.fuel(job, unit);
-        let end = Ok(self.peers[peer].honesty.answer(key, job, unit, fuel));
+        let answer = self.peers[peer].honesty.answer(key, job, unit, fuel);
+        let sealed = match self.scenario.audit {
+            Some(_) => wire::encode(&answer),
+            None => Vec::new(),
+        };
+        let end = Ok(answer);
         let boasts = self.scenario.kind(peer) == Some(Kind::SpeedLiar);
         let took_us = if boasts { took_us / BOAST_TIMES } else { took_us };
-        self.feed(peer, Input::Ran { job, unit, took_us, end });
+        self.feed(peer, Input::Ran { job, unit, took_us, end, sealed });
     }
 
     pub(super) fn run_next(&mut self, peer: usize) {
@@ -138,6 +144,14 @@ impl World {
                     }
                     self.run_next(peer);
                 }
+                Output::Unseal { job, sealed } => {
+                    let answers = sealed.into_iter().map(unsealed).collect();
+                    self.feed(peer, Input::Unsealed { job, answers });
+                }
+                Output::Draw { job, pass } => {
+                    let seed = truth::seeds(self.number_of(job) as u64)[usize::from(pass)];
+                    self.feed(peer, Input::Seed { job, pass, seed });
+                }
                 Output::Stop { job, units } => stopped.push((job, units)),
                 Output::Notice(notice) => self.note(peer, notice),
             }
@@ -172,7 +186,8 @@ impl World {
         if stopped {
             self.run_next(peer);
             let end = Err(Void::Interrupted);
-            self.feed(peer, Input::Ran { job, unit, took_us: busy_us, end });
+            let sealed = Vec::new();
+            self.feed(peer, Input::Ran { job, unit, took_us: busy_us, end, sealed });
         }
     }
 
@@ -399,6 +414,8 @@ impl World {
                 Statement::Claim(_)
                 | Statement::Calls(_)
                 | Statement::Voids(_)
+                | Statement::Sealed(_)
+                | Statement::Audit { .. }
                 | Statement::Cancel => {}
             }
         }
@@ -406,4 +423,10 @@ impl World {
             self.violations.push(format!("peer {peer} said something twice: {:?}", batch.place));
         }
     }
+}
+
+/// Nobody but the owner is ever asked to, so nothing is encrypted here.
+fn unsealed((peer, unit, bytes): (PeerKey, UnitIndex, Vec<u8>)) -> Unsealed {
+    let answer = wire::decode(&bytes, SEALED_BYTES_MAX).ok();
+    Unsealed { peer, unit, answer }
 }

@@ -422,10 +422,11 @@ impl World {
     }
 
     fn submit(&mut self, peer: usize, salt: u64) {
-        let Scenario { units, lot_units, profile: quorum, .. } = *self.scenario;
+        let Scenario { units, lot_units, .. } = *self.scenario;
+        let profile = self.scenario.profile(salt);
         let owner = self.peers[peer].key;
         let urgency = self.scenario.urgency(salt as usize);
-        let manifest = truth::urgent(owner, units, lot_units, quorum, salt, urgency);
+        let manifest = truth::urgent(owner, units, lot_units, profile, salt, urgency);
         let now = self.now();
         let Some(body) = self.body(peer) else {
             self.at(self.now_us + SECOND_US, peer, What::Submit { salt });

@@ -1,6 +1,6 @@
 //! A job request whose form was checked, in the words of the scheduler.
 use super::Refusal;
-use coordinator_free_scheduler::{Hash, Profile, RunLimits, UNITS_MAX};
+use coordinator_free_scheduler::{AuditTerms, Hash, Profile, RunLimits, UNITS_MAX};
 use dugnad_client::json::INPUTS_INLINE_MAX;
 use dugnad_client::{BlobHash, JobRequest, LimitsRequest, UnitsRequest};
 
@@ -58,7 +58,6 @@ impl TryFrom<JobRequest> for Submission {
 
     fn try_from(request: JobRequest) -> Result<Submission, Refusal> {
         check_texts(&request)?;
-        let dugnad_client::Profile::Quorum(n) = request.profile;
         Ok(Submission {
             units: units(request.units)?,
             limits: limits(request.limits)?,
@@ -67,13 +66,23 @@ impl TryFrom<JobRequest> for Submission {
             seed: request.seed,
             args: request.args,
             env: request.env.into_iter().collect(),
-            profile: Profile::quorum(n),
+            profile: profile(request.profile),
             priority: request.priority,
             deadline_s: request.deadline_s,
             merge: request.merge.map(hash),
             unchecked: request.unchecked,
             again: request.again,
         })
+    }
+}
+
+/// The scheduler's form of a profile; the seeds of an audited job are its owner's to name.
+fn profile(profile: dugnad_client::Profile) -> Profile {
+    match profile {
+        dugnad_client::Profile::Quorum(n) => Profile::quorum(n),
+        dugnad_client::Profile::Audited(ppb) => {
+            Profile::Audited(AuditTerms::new(ppb, Hash::default()))
+        }
     }
 }
 

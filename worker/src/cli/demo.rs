@@ -1,6 +1,7 @@
 //! `dugnad demo`: a whole grid on this machine.
 use super::Failure;
 use crate::demo::{self, Plan, TaskName};
+use clap::builder::FalseyValueParser;
 use dugnad_client::Profile;
 use std::path::PathBuf;
 
@@ -21,6 +22,9 @@ pub struct Arguments {
     /// How many of them lie in 30 % of their units.
     #[arg(long, env = "DUGNAD_LIARS", default_value_t = 1, value_name = "N")]
     liars: u32,
+    /// The liars lie about the same units, and all say the same.
+    #[arg(long, env = "DUGNAD_COLLUDE", value_parser = FalseyValueParser::new())]
+    collude: bool,
     /// Units; for narrowband the chunks that the observation is cut into
     /// [default: 32 for narrowband, 12 for fold, 2000 for nothing].
     #[arg(long, env = "DUGNAD_UNITS", value_name = "N")]
@@ -55,18 +59,21 @@ pub fn main(arguments: Arguments) -> Result<(), Failure> {
 }
 
 fn plan(arguments: Arguments) -> Result<Plan, Failure> {
-    let Arguments { task, nodes, liars, units, input, seed, profile, out, report, json } =
+    let Arguments { task, nodes, liars, collude, units, input, seed, profile, out, report, json } =
         arguments;
     let usage = |problem: String| Err(Failure::Usage(problem));
     if !(NODES_MIN..=NODES_MAX).contains(&nodes) {
         return usage(format!("--nodes {nodes}: {NODES_MIN} to {NODES_MAX} are possible"));
     }
-    let Profile::Quorum(n) = profile;
-    // Each liar can spoil one try of a unit, and the next try wants executors that had none.
-    let honest_least = u32::from(n) + liars * (u32::from(n) - 1);
+    let honest_least = match profile {
+        // Each liar can spoil one try of a unit, and the next try wants executors that had none.
+        Profile::Quorum(n) => u32::from(n) + liars * (u32::from(n) - 1),
+        // The owner, and two whom it can trust.
+        Profile::Audited(_) => 3,
+    };
     if nodes < liars + honest_least {
         return usage(format!(
-            "with {liars} liars and quorum={n} a unit may need {honest_least} honest nodes; \
+            "with {liars} liars and {profile} a unit may need {honest_least} honest nodes; \
              use --nodes {} or more",
             liars + honest_least
         ));
@@ -77,5 +84,5 @@ fn plan(arguments: Arguments) -> Result<Plan, Failure> {
     if units == Some(0) {
         return usage("--units 0: a job has at least one unit".into());
     }
-    Ok(Plan { task, nodes, liars, units, input, seed, profile, out, report, json })
+    Ok(Plan { task, nodes, liars, collude, units, input, seed, profile, out, report, json })
 }

@@ -1,7 +1,7 @@
 //! `dugnad status`: the node and its jobs, or one job.
 use super::Failure;
 use super::node::{self, NodeArguments};
-use dugnad_client::{JobStatus, NodeStatus};
+use dugnad_client::{AuditStatus, JobStatus, NodeStatus};
 use serde::Serialize;
 
 /// What `dugnad status` takes.
@@ -54,9 +54,25 @@ pub fn show_job(status: &JobStatus, json: bool) -> Result<(), Failure> {
         "units       {units}: {verified} verified, {failed} failed, {running} running, {queued} queued"
     ))?;
     node::say(&format!("executions  {executions}"))?;
+    if let Some(audit) = &status.audit {
+        show_audit(audit)?;
+    }
     match &status.output_digest {
         Some(digest) => node::say(&format!("outputs     {digest}")),
         None => Ok(()),
+    }
+}
+
+fn show_audit(audit: &AuditStatus) -> Result<(), Failure> {
+    let AuditStatus { members, lost, own_units, pass, level, .. } = audit;
+    node::say(&format!(
+        "audit       pass {}, {level} checkers a unit; {members} peers trusted, {lost} not any more; \
+         {own_units} units computed here",
+        pass + 1
+    ))?;
+    match audit.estimated_wrong {
+        Some(wrong) => node::say(&format!("released    {wrong:.3} wrong units expected")),
+        None => node::say(&format!("waits for   {}", audit.waits_for)),
     }
 }
 

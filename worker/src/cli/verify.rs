@@ -14,8 +14,8 @@ use crate::{
     net, unit,
 };
 use coordinator_free_scheduler::{
-    Answer, Hash, Manifest, PeerKey, Profile, TableDirectory, TablePage, UnitEntry, UnitIndex,
-    Units, Verdict, table::page_of,
+    Answer, Flaw, Hash, Manifest, PeerKey, Profile, Replay, TableDirectory, TablePage, UnitEntry,
+    UnitIndex, Units, Verdict, table::page_of,
 };
 use dugnad_client::{CERTIFICATE_FILE, JOB_FILE, JobState, UNITS_DIR, unit_file};
 use serde::{Deserialize, Serialize};
@@ -67,7 +67,28 @@ struct Report {
     vouchers: Vec<String>,
     batches: u64,
     rechecked: u32,
+    /// What the owner's audit proves, if the job is audited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    released: Option<Released>,
     problems: Vec<String>,
+}
+
+/// The end of an audit.
+#[derive(Serialize, Debug)]
+struct Released {
+    /// The name of the roster: a hash of its members.
+    roster: String,
+    members: u32,
+    lost: u32,
+    /// The submitter, who signed for it.
+    by: String,
+    /// A hash of all statements that it rests on.
+    evidence: String,
+    passes: u8,
+    level: f64,
+    executions: u64,
+    estimated_wrong: f64,
+    allowed_wrong: f64,
 }
 
 /// The part of `job.json` that says whose outputs these are.
@@ -87,6 +108,7 @@ pub fn main(arguments: Arguments) -> Result<(), Failure> {
     }
     let runs_yet = report.check_name(&arguments.dir);
     report.name_vouchers(&verdicts);
+    report.check_audit(&path, &certificate.replay, runs_yet);
     report.check_outputs(&arguments.dir, &verdicts, runs_yet);
     report.check_strays(&arguments.dir);
     report.recheck(&arguments, certificate.replay.manifest(), &verdicts)?;
@@ -103,11 +125,14 @@ pub fn main(arguments: Arguments) -> Result<(), Failure> {
 impl Report {
     fn of(certificate: &Certificate) -> Report {
         let Certificate { replay, batches } = certificate;
-        let Profile::Quorum { n, .. } = replay.manifest().profile;
+        let profile = match replay.manifest().profile {
+            Profile::Quorum { n, .. } => dugnad_client::Profile::Quorum(n),
+            Profile::Audited(terms) => dugnad_client::Profile::Audited(terms.max_error_ppb),
+        };
         Report {
             job: replay.job().to_string(),
             owner: net::peer_id(replay.manifest().owner),
-            profile: format!("quorum={n}"),
+            profile: profile.to_string(),
             units: replay.manifest().work.units.count(),
             peers: replay.authors().len(),
             batches: *batches,
@@ -126,6 +151,33 @@ impl Report {
             Err(error) => self.found(&path, &format!("is not as it was written: {error}")),
         }
         false
+    }
+
+    /// What the owner of an audited job came to must follow from what it and others said.
+    fn check_audit(&mut self, path: &Path, replay: &Replay, runs_yet: bool) {
+        match replay.audit() {
+            None => {}
+            Some(Ok(audited)) => {
+                self.released = Some(Released {
+                    roster: audited.roster.to_string(),
+                    members: audited.members,
+                    lost: audited.lost,
+                    by: self.owner.clone(),
+                    evidence: replay.evidence().to_string(),
+                    passes: audited.passes,
+                    level: audited.level,
+                    executions: audited.executions,
+                    estimated_wrong: audited.estimated_wrong,
+                    allowed_wrong: audited.allowed_wrong,
+                });
+            }
+            Some(Err(Flaw::Unfinished | Flaw::Missing(_))) if runs_yet => {}
+            Some(Err(flaw @ Flaw::Missing(_))) => {
+                let why = format!("{flaw}; they may be on their way: fetch the job again");
+                self.found(path, &why);
+            }
+            Some(Err(flaw)) => self.found(path, &flaw.to_string()),
+        }
     }
 
     fn name_vouchers(&mut self, verdicts: &[Verdict]) {
@@ -222,6 +274,17 @@ impl Report {
         node::say(&format!(
             "verdicts   {verified} of {units} units verified by {profile}, {failed} failed, {open} open"
         ))?;
+        if let Some(released) = &self.released {
+            let Released { roster, members, by, evidence, .. } = released;
+            node::say(&format!(
+                "released   under roster {} ({members} peers), signed by {by}, on evidence {}; {} wrong \
+                 units expected, {} allowed",
+                &roster[..16],
+                &evidence[..16],
+                rounded(released.estimated_wrong),
+                rounded(released.allowed_wrong),
+            ))?;
+        }
         node::say(&format!("said by    {} peers in {} signed batches", self.peers, self.batches))?;
         node::say(&format!("outputs    {outputs} are the very ones that were agreed on"))?;
         if self.rechecked > 0 {
@@ -239,6 +302,11 @@ impl Report {
             more => format!("{told}\n… and {more} more; --json names all"),
         }
     }
+}
+
+/// A figure as people read it.
+fn rounded(figure: f64) -> f64 {
+    (figure * 1e3).round() / 1e3
 }
 
 /// A file that is one: no device or pipe, which might never end.

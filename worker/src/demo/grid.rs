@@ -29,6 +29,7 @@ pub struct LocalGrid {
     dir: PathBuf,
     cores: usize,
     seed: u64,
+    collude: bool,
 }
 
 /// One of its nodes.
@@ -69,7 +70,7 @@ impl LocalGrid {
         let nodes = (1..=plan.nodes).map(node).collect();
         let all = std::thread::available_parallelism().map_or(1, usize::from);
         let cores = (all / plan.nodes as usize).max(1);
-        Ok(LocalGrid { nodes, dir, cores, seed: plan.seed })
+        Ok(LocalGrid { nodes, dir, cores, seed: plan.seed, collude: plan.collude })
     }
 
     /// Starts the nodes and waits until each sees all others.
@@ -124,7 +125,8 @@ impl LocalGrid {
             command.args(["--bootstrap", bootstrap]);
         }
         if node.liar {
-            let seed = self.seed.wrapping_add(u64::from(node.number));
+            let own = if self.collude { 0 } else { u64::from(node.number) };
+            let seed = self.seed.wrapping_add(own);
             command.args(["--lie-share", &LIE_SHARE.to_string(), "--lie-seed", &seed.to_string()]);
         }
         command.stdin(Stdio::piped()).stdout(output).stderr(errors).kill_on_drop(true);

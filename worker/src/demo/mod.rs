@@ -35,6 +35,7 @@ pub struct Plan {
     pub task: TaskName,
     pub nodes: u32,
     pub liars: u32,
+    pub collude: bool,
     pub units: Option<u32>,
     pub input: Option<PathBuf>,
     pub seed: u64,

@@ -118,7 +118,7 @@ impl Bars {
             if peer.disagreed > 0 && self.caught.insert(peer.peer.clone()) {
                 let number = grid.nodes().find(|node| node.peer == peer.peer).map(|n| n.number);
                 let text = format!(
-                    "✗ node {} caught lying after {:.1} s: its answer differs from two that agree",
+                    "✗ node {} caught lying after {:.1} s: its answer is not the one that the unit came to",
                     number.unwrap_or_default(),
                     self.since.elapsed().as_secs_f64()
                 );

@@ -12,7 +12,7 @@ use crate::{
         Backend, BodyReader, Outputs, Pieces, Readiness, Refusal, Stored, Submission,
         SubmittedUnits, UnitOutput,
     },
-    certificate,
+    audit, certificate,
     exec::Executor,
     invite::Invite,
     keys::Identity,
@@ -277,6 +277,7 @@ impl Backend for Handle {
             priority: submission.priority,
             deadline_s: submission.deadline_s,
         };
+        let manifest = audit::with_seeds(&self.keys, manifest);
         let units = manifest.work.units.count().into();
         let work = dugnad_client::WorkId(manifest.work.id().0.0);
         let known = if submission.again { None } else { self.same(&manifest).await? };

@@ -3,7 +3,7 @@ use super::{collect, status::Standing};
 use crate::store::StoreError;
 use coordinator_free_scheduler::{
     Answer, CommandError, Hash, JobId, LotIndex, Nonce, PeerKey, PeerRecord, Signature,
-    SignedBatch, SignedManifest, UnitIndex, Verdict, Void,
+    SignedBatch, SignedManifest, UnitIndex, Unsealed, Verdict, Void,
 };
 use tokio::sync::{oneshot, watch};
 
@@ -11,6 +11,8 @@ use tokio::sync::{oneshot, watch};
 pub enum Event {
     /// Units ended, and their outputs are in the store.
     Ran(Vec<Finished>),
+    /// What was sealed to this node.
+    Unsealed(JobId, Vec<Unsealed>),
     /// The journal is written up to here.
     Persisted { ticket: u64, signatures: Vec<Signature> },
     /// What the units of a lot may cost, by the job's table.
@@ -33,6 +35,8 @@ pub struct Finished {
     pub resumed: bool,
     pub took_us: u64,
     pub end: Result<(Answer, Nonce), Void>,
+    /// Its answer for the owner of an audited job alone; else empty.
+    pub sealed: Vec<u8>,
     /// What its answer names, if anything.
     pub output: Option<Vec<u8>>,
 }

@@ -2,7 +2,25 @@
 use super::Driver;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// What is told of audits, in the order of [`Driver::count_audits`].
+const AUDIT_FIGURES: [&str; 5] =
+    ["jobs", "units_unexecuted", "checks_waiting", "units_disputed", "peers_lost"];
+
 impl Driver {
+    fn count_audits(&self) {
+        let jobs = self.node.jobs();
+        let running = jobs.iter().filter(|job| !job.ended).filter_map(|job| job.audit());
+        let mut sums = [0i64; 5];
+        for view in running {
+            let figures =
+                [1, view.unexecuted, view.waiting, view.disputed, view.lost].map(i64::from);
+            sums.iter_mut().zip(figures).for_each(|(sum, figure)| *sum += figure);
+        }
+        for (figure, sum) in AUDIT_FIGURES.into_iter().zip(sums) {
+            self.metrics.audits.with_label_values(&[figure]).set(sum);
+        }
+    }
+
     pub(super) fn refresh(&mut self) {
         self.collector.run(&self.node, true);
         self.watchers.refresh(|job| self.node.job(job).map(|job| self.collector.standing(job)));
@@ -15,6 +33,7 @@ impl Driver {
         queue("network", self.net_events.len());
         queue("events", self.events.len());
         queue("outputs_to_collect", self.collector.pending());
+        self.count_audits();
         let counters = self.net.counters();
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         for (at, (direction, bytes)) in

@@ -4,9 +4,11 @@
 //! Nothing here decides anything; nothing here blocks: slow work is handed to tasks and threads,
 //! which report back as [`Event`]s.
 mod assets;
+mod audits;
 mod backend;
 mod checkpoints;
 mod collect;
+mod command;
 mod door;
 mod event;
 mod figures;
@@ -35,7 +37,7 @@ use coordinator_free_scheduler::{
     Config, Hash, Input, Job, JobId, JobState, Millis, Node, Notice, Output, Pace, PeerKey, Record,
     UnitIndex, Verdict, wire,
 };
-use event::{Command, Event, Evidence, Finished};
+use event::{Command, Event, Finished};
 use futures::future::OptionFuture;
 use neighbours::Neighbours;
 use runs::Runs;
@@ -116,6 +118,7 @@ fn this_program() -> Result<Program, DriverError> {
 pub struct Driver {
     node: Node,
     me: PeerKey,
+    keys: Arc<Identity>,
     started: Instant,
     net: Net,
     net_events: mpsc::Receiver<NetEvent>,
@@ -185,7 +188,7 @@ impl Driver {
         let handle = Handle::new(
             command_sender,
             assets.clone(),
-            keys,
+            keys.clone(),
             metrics.clone(),
             executor.clone(),
             cores,
@@ -194,6 +197,7 @@ impl Driver {
         let driver = Driver {
             node,
             me,
+            keys,
             started,
             net,
             net_events,
@@ -322,13 +326,13 @@ impl Driver {
         let now = self.now();
         match event {
             Event::Ran(finished) => {
-                for Finished { job, unit, asked, resumed, took_us, end, .. } in finished {
+                for Finished { job, unit, asked, resumed, took_us, end, sealed, .. } in finished {
                     self.metrics.units_resumed.inc_by(resumed.into());
                     let counted =
                         end.as_ref().map(|(answer, _)| (answer.outcome.clone(), answer.fuel));
                     self.metrics.count_run(&counted.map_err(|void| *void));
                     if asked {
-                        self.node.handle(now, Input::Ran { job, unit, took_us, end });
+                        self.node.handle(now, Input::Ran { job, unit, took_us, end, sealed });
                     }
                     // A run that ended after its unit was decided may have kept something since.
                     let open = |known: &Job| known.verdict(unit) == Verdict::Open;
@@ -336,6 +340,9 @@ impl Driver {
                         self.checkpoints.forget(job, unit);
                     }
                 }
+            }
+            Event::Unsealed(job, answers) => {
+                self.node.handle(now, Input::Unsealed { job, answers });
             }
             Event::Persisted { ticket, signatures } => {
                 self.node.handle(now, Input::Persisted { ticket, signatures });
@@ -354,46 +361,6 @@ impl Driver {
             Event::Fatal(error) => return Err(DriverError::Fatal(error)),
         }
         Ok(())
-    }
-
-    fn on_command(&mut self, command: Command) {
-        let now = self.now();
-        // A caller that is gone needs no answer.
-        match command {
-            Command::Submit(signed, answer) => drop(answer.send(self.node.submit(now, signed))),
-            Command::Cancel(job, answer) => drop(answer.send(self.node.cancel(now, job))),
-            Command::Jobs(answer) => {
-                let jobs = self.node.jobs().into_iter();
-                drop(answer.send(jobs.map(|job| self.collector.standing(job)).collect()));
-            }
-            Command::Job(job, answer) => {
-                let standing = self.node.job(job).map(|job| self.collector.standing(job));
-                drop(answer.send(standing));
-            }
-            Command::Watch(job, answer) => {
-                let standing = self.node.job(job).map(|job| self.collector.standing(job));
-                drop(answer.send(standing.map(|standing| self.watchers.watch(job, standing))));
-            }
-            Command::Verdicts { job, from, most, answer } => {
-                let verdicts = self.node.job(job).map(|job| {
-                    let units =
-                        from..job.manifest.work.units.count().min(from.saturating_add(most));
-                    job.verdicts(units)
-                });
-                drop(answer.send(verdicts));
-            }
-            Command::Evidence { job, lot, answer } => {
-                let evidence = self.node.job(job).map(|known| Evidence {
-                    manifest: known.signed.clone(),
-                    lots: known.manifest.lots(),
-                    batches: self.node.evidence(job, lot).unwrap_or_default(),
-                });
-                drop(answer.send(evidence));
-            }
-            Command::Records(answer) => {
-                drop(answer.send(self.node.ledger().records().collect()));
-            }
-        }
     }
 
     // ---- what the mind wants done ----------------------------------------------------------
@@ -417,6 +384,8 @@ impl Driver {
                     Some(known) => self.runs.start(job, &known.manifest, units),
                     None => tracing::error!("asked to run units of the unknown job {job}"),
                 },
+                Output::Unseal { job, sealed } => self.unseal(job, sealed),
+                Output::Draw { job, pass } => self.draw_pass(job, pass),
                 Output::Stop { job, units } => {
                     self.executor.interrupt(units.into_iter().map(|unit| tag_of(job, unit)));
                 }

@@ -8,13 +8,15 @@ use super::{
     tag_of,
 };
 use crate::{
+    audit,
     exec::{Checkpoint, Executor, Ran, Run},
     keys::Identity,
     store::StoreError,
     unit::{numbered_input, run_of},
 };
 use coordinator_free_scheduler::{
-    Answer, Hash, JobId, Manifest, Nonce, Outcome, UnitEntry, UnitIndex, Units, Void,
+    Answer, Hash, JobId, Manifest, Nonce, Outcome, PeerKey, Profile, UnitEntry, UnitIndex, Units,
+    Void,
 };
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -50,6 +52,8 @@ struct Which {
     job: JobId,
     unit: UnitIndex,
     asked: bool,
+    /// Who alone may read its answer, if the job is audited.
+    owner: Option<PeerKey>,
     /// The fuel that it had used where it went on.
     begun: u64,
     /// The blob that it was given.
@@ -90,13 +94,15 @@ impl Runs {
 
     fn begin(&self, job: JobId, manifest: &Manifest, units: Vec<UnitIndex>, asked: bool) {
         let (shared, manifest) = (self.shared.clone(), manifest.clone());
+        let audited = matches!(manifest.profile, Profile::Audited(_));
+        let owner = audited.then_some(manifest.owner);
         tokio::spawn(async move {
             match shared.prepare(job, &manifest, &units).await {
                 Ok(prepared) => {
                     for (unit, Prepared { run, input }) in units.into_iter().zip(prepared) {
                         let (done, keeps) = (shared.clone(), shared.checkpoints.clone());
                         let begun = run.begin.as_ref().map_or(0, Checkpoint::fuel);
-                        let which = Which { job, unit, asked, begun, input };
+                        let which = Which { job, unit, asked, owner, begun, input };
                         let report = move |ran| done.finish(which, ran);
                         let keep = move |at: &Checkpoint| {
                             // What is run for its output alone is decided long since.
@@ -119,7 +125,9 @@ impl Runs {
                     for unit in units {
                         let (resumed, took_us) = (false, 0);
                         let (end, output) = (Err(void), None);
-                        let finished = Finished { job, unit, asked, resumed, took_us, end, output };
+                        let sealed = Vec::new();
+                        let finished =
+                            Finished { job, unit, asked, resumed, took_us, end, sealed, output };
                         shared.scribe.finished(finished);
                     }
                 }
@@ -183,7 +191,7 @@ impl Shared {
     }
 
     fn finish(&self, which: Which, mut ran: Ran) {
-        let Which { job, unit, asked, begun, input } = which;
+        let Which { job, unit, asked, owner, begun, input } = which;
         if asked && self.lies.is_some_and(|lies| lies.about(job, unit)) {
             lie(&mut ran);
         }
@@ -196,7 +204,13 @@ impl Shared {
         let took_us = whole_time(ran.wall.as_micros() as u64, begun, fuel);
         let end = ran.end.map(|answer| (answer, nonce(&self.keys, job, unit)));
         let resumed = begun > 0;
-        self.scribe.finished(Finished { job, unit, asked, resumed, took_us, end, output });
+        let sealed = match (&end, owner) {
+            (Ok(answer), Some(owner)) if owner != self.keys.peer() => {
+                audit::seal(&self.keys, owner, job, unit, answer)
+            }
+            (Ok(_), _) | (Err(_), _) => Vec::new(),
+        };
+        self.scribe.finished(Finished { job, unit, asked, resumed, took_us, end, sealed, output });
     }
 }
 

@@ -105,7 +105,10 @@ impl Desk {
                 signatures.push(signature);
                 Record::Batch(SignedBatch::new(bytes, signature))
             }
-            Record::Manifest(_) | Record::Batch(_) | Record::Answers { .. } => record,
+            Record::Manifest(_)
+            | Record::Batch(_)
+            | Record::Answers { .. }
+            | Record::Unsealed { .. } => record,
         };
         (group_of(&record).0.0, wire::encode(&record))
     }
@@ -116,7 +119,7 @@ fn group_of(record: &Record) -> JobId {
     match record {
         Record::Manifest(signed) => signed.id(),
         Record::Batch(signed) => signed.open().map(|batch| batch.job).unwrap_or_default(),
-        Record::Answers { job, .. } => *job,
+        Record::Answers { job, .. } | Record::Unsealed { job, .. } => *job,
         Record::Own(_) => JobId::default(),
     }
 }

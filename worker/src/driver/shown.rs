@@ -1,8 +1,8 @@
 //! Verdicts and standings as the API shows them.
 use super::status::Standing;
 use crate::telemetry::outcome_kind;
-use coordinator_free_scheduler::{JobState, Outcome, Verdict};
-use dugnad_client::{BlobHash, JobStatus};
+use coordinator_free_scheduler::{AuditView, JobState, Outcome, Verdict};
+use dugnad_client::{AuditStage, AuditStatus, BlobHash, JobStatus};
 
 /// Why a decided unit has no output, in a few words.
 pub fn failure(verdict: &Verdict) -> String {
@@ -38,5 +38,45 @@ pub fn shown(standing: Standing) -> JobStatus {
         name: standing.name,
         work: dugnad_client::WorkId(standing.work.0.0),
         merge: standing.merge.map(|merge| BlobHash(merge.0)),
+        audit: standing.audit.map(shown_audit),
+    }
+}
+
+fn shown_audit(view: AuditView) -> AuditStatus {
+    let stage = match view.stage {
+        coordinator_free_scheduler::AuditStage::Proving => AuditStage::Proving,
+        coordinator_free_scheduler::AuditStage::Executing => AuditStage::Executing,
+        coordinator_free_scheduler::AuditStage::Checking => AuditStage::Checking,
+        coordinator_free_scheduler::AuditStage::Released => AuditStage::Released,
+    };
+    AuditStatus {
+        stage,
+        waits_for: waits_for(&view),
+        members: view.members.into(),
+        lost: view.lost.into(),
+        own_units: view.own_units.into(),
+        pass: view.pass.into(),
+        level: f64::from(view.level) / 100.0,
+        checks_waiting: view.waiting.into(),
+        disputed: view.disputed.into(),
+        executions: view.executions,
+        estimated_wrong: view.estimate,
+    }
+}
+
+fn waits_for(view: &AuditView) -> String {
+    use coordinator_free_scheduler::AuditStage;
+    match (view.stage, view.waiting, view.disputed) {
+        (AuditStage::Proving, ..) => format!(
+            "peers to prove themselves: this node computes units itself ({} so far) and compares",
+            view.own_units
+        ),
+        (AuditStage::Executing, ..) => format!("first answers to {} units", view.unexecuted),
+        (AuditStage::Checking, 0, 0) => "nothing".into(),
+        (AuditStage::Checking, 0, disputed) => {
+            format!("this node, to compute {disputed} units itself about which answers differ")
+        }
+        (AuditStage::Checking, checks, _) => format!("{checks} checks by peers that were drawn"),
+        (AuditStage::Released, ..) => "nothing".into(),
     }
 }

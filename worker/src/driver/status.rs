@@ -1,10 +1,12 @@
 //! Where a job stands, for those who look on.
-use coordinator_free_scheduler::{Hash, Job, JobId, JobState, JobStatus, PeerKey, WorkId};
+use coordinator_free_scheduler::{
+    AuditView, Hash, Job, JobId, JobState, JobStatus, PeerKey, WorkId,
+};
 use std::collections::BTreeMap;
 use tokio::sync::watch;
 
 /// A job as this node shows it: done only when its outputs are here, if it is this node's own.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Standing {
     pub job: JobId,
     /// Whether this node submitted it.
@@ -14,6 +16,7 @@ pub struct Standing {
     pub merge: Option<Hash>,
     pub status: JobStatus,
     pub output_digest: Option<Hash>,
+    pub audit: Option<AuditView>,
 }
 
 impl Standing {
@@ -27,6 +30,7 @@ impl Standing {
             merge: manifest.merge,
             status,
             output_digest: digest,
+            audit: job.audit(),
         }
     }
 

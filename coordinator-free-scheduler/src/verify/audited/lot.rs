@@ -177,8 +177,28 @@ impl<A: Clone + PartialEq> Audit<A> {
         &self.disputed
     }
 
+    /// Whose word counts no more, proved or in doubt.
+    pub fn lost(&self) -> &BTreeSet<MemberIndex> {
+        &self.lost
+    }
+
+    /// Whether the owner computed a unit itself.
+    pub fn is_final(&self, unit: UnitIndex) -> bool {
+        self.units.get(unit as usize).is_some_and(|state| state.ruled.is_some())
+    }
+
+    /// Whether a unit waits for an executor.
+    pub fn is_unexecuted(&self, unit: UnitIndex) -> bool {
+        self.units.get(unit as usize).is_some_and(UnitState::is_unexecuted)
+    }
+
     /// Whether a member may execute one more unit.
     pub fn may_take(&self, member: MemberIndex) -> bool {
+        self.may_take_more(member, 0)
+    }
+
+    /// Whether a member may execute one more unit, beside `more` that are not counted yet.
+    pub fn may_take_more(&self, member: MemberIndex, more: u32) -> bool {
         let Some(weight) = self.roster.member(member).map(|member| member.weight) else {
             return false;
         };
@@ -186,7 +206,8 @@ impl<A: Clone + PartialEq> Audit<A> {
         let whole = u128::from((self.roster.weight() - self.lost_weight).max(1));
         let share = u128::from(weight) * self.units.len() as u128 * SHARES;
         let most = (share / whole).max(1);
-        !self.lost.contains(&member) && u128::from(self.taken[member as usize]) < most
+        let taken = self.taken[member as usize].saturating_add(more);
+        !self.lost.contains(&member) && u128::from(taken) < most
     }
 
     // ---- what is said ------------------------------------------------------------------------
@@ -208,6 +229,21 @@ impl<A: Clone + PartialEq> Audit<A> {
         let state = &mut self.units[unit as usize];
         state.vouches.push(vouch);
         state.executed_in = self.pass;
+        Ok(())
+    }
+
+    /// What the owner computed itself, which is final; whoever answered otherwise is not asked here.
+    ///
+    /// # Errors
+    /// Checks are under way.
+    pub fn own(&mut self, unit: UnitIndex, answer: A) -> Result<(), Refused> {
+        if self.phase != Phase::Executing {
+            return Err(Refused::Phase);
+        }
+        let state = self.units.get_mut(unit as usize).ok_or(Refused::NoSuchUnit)?;
+        state.vouches.retain(|vouch| vouch.answer == answer);
+        self.executions += u64::from(state.ruled.is_none());
+        state.ruled = Some(answer);
         Ok(())
     }
 

@@ -11,6 +11,7 @@
 //! Invariant: what a lot comes to is a pure function of roster, answers, seeds and rulings, so whoever
 //! holds these comes to the same. What it is not: a promise about one unit, or against more friends
 //! among the roster's weight than its terms allow.
+mod decide;
 mod ladder;
 mod lot;
 mod roster;
@@ -19,6 +20,7 @@ mod settle;
 #[cfg(test)]
 mod tests;
 
+pub use decide::decide;
 pub use ladder::{LADDER, Level, first_level, survival};
 pub use lot::Audit;
 pub use roster::{Draw, Member, MemberIndex, ROSTER_MAX, Roster};

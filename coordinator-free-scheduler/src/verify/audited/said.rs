@@ -2,6 +2,7 @@
 use super::{Level, MemberIndex};
 use crate::UnitIndex;
 use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
 
 /// Passes for which a manifest holds seeds.
 pub const PASSES_MAX: u8 = 16;
@@ -42,7 +43,7 @@ pub struct Vouch<A> {
 }
 
 /// A member that is to compute a unit again.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Debug)]
 pub struct Check {
     /// Which unit.
     pub unit: UnitIndex,

@@ -50,6 +50,7 @@ impl MemoryNode {
             name: "made of memory".into(),
             work: client::WorkId([id; 32]),
             merge: None,
+            audit: None,
         };
         let outputs = vec![UnitOutput::Open; units as usize];
         let job = Job { status: watch::Sender::new(status), outputs };

@@ -1,0 +1,74 @@
+//! The end of an audit: the answers, each with a voucher that shows it.
+use super::Auditor;
+use crate::{Answer, AuditStep, Millis, Nonce, PeerKey, Release, UnitIndex};
+use alloc::{vec, vec::Vec};
+
+/// How long after the release the owner shows answers that their authors have not, milliseconds.
+const REVEAL_MS: u64 = 10_000;
+
+impl Auditor {
+    /// What can be released and is not; the owner computes what nobody answered.
+    pub(super) fn releasing(&mut self) -> Vec<AuditStep> {
+        let left: Vec<UnitIndex> =
+            (0..self.units).filter(|unit| !self.released.contains(unit)).collect();
+        let released: Vec<Release> = left.iter().filter_map(|unit| self.release(*unit)).collect();
+        if released.is_empty() {
+            left.into_iter().for_each(|unit| self.want(unit));
+            return Vec::new();
+        }
+        vec![AuditStep::Released(released)]
+    }
+
+    /// Whether it is time to show what others should have shown: authors have a while to do it
+    /// themselves.
+    pub fn shall_reveal(&mut self, now: Millis) -> bool {
+        if self.released.len() < self.units as usize {
+            return false;
+        }
+        let at = *self.reveal_at.get_or_insert(now.plus(REVEAL_MS));
+        if at > now {
+            return false;
+        }
+        self.reveal_at = Some(now.plus(REVEAL_MS));
+        true
+    }
+
+    /// What nobody has shown.
+    pub fn reveal(&self, sealed: impl Fn(UnitIndex, PeerKey) -> bool) -> Option<AuditStep> {
+        let unrevealed = self.unrevealed(sealed);
+        (!unrevealed.is_empty()).then_some(AuditStep::Revealed(unrevealed))
+    }
+
+    /// Answers that counted, of units whose commits are not opened by their authors: `sealed` tells.
+    fn unrevealed(&self, sealed: impl Fn(UnitIndex, PeerKey) -> bool) -> Vec<Release> {
+        let mine = self.answers.iter().filter(|((unit, peer), _)| {
+            self.released.contains(unit) && self.places.contains_key(peer) && sealed(*unit, *peer)
+        });
+        let release =
+            |((unit, peer), (answer, nonce)): (&(UnitIndex, PeerKey), &(Answer, Nonce))| Release {
+                unit: *unit,
+                member: self.places.get(peer).copied(),
+                answer: answer.clone(),
+                nonce: *nonce,
+            };
+        mine.map(release).collect()
+    }
+
+    fn release(&self, unit: UnitIndex) -> Option<Release> {
+        let audit = self.audit.as_ref()?;
+        let agreed =
+            audit.answer(unit).or_else(|| self.own.get(&unit).map(|(answer, _)| answer))?;
+        let vouched = audit.vouches(unit).iter().filter(|vouch| vouch.answer == *agreed);
+        let by_member = vouched.filter_map(|vouch| {
+            let key = self.key(vouch.member)?;
+            let (_, nonce) = self.answers.get(&(unit, key))?;
+            Some((Some(vouch.member), *nonce))
+        });
+        let by_owner = || {
+            let (own, nonce) = self.own.get(&unit)?;
+            (own == agreed).then_some((None, *nonce))
+        };
+        let (member, nonce) = by_member.into_iter().next().or_else(by_owner)?;
+        Some(Release { unit, member, answer: agreed.clone(), nonce })
+    }
+}

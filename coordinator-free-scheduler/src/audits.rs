@@ -1,0 +1,203 @@
+//! What a node does as the owner of audited jobs: it lets the [`Auditor`] hear what its boards hear,
+//! and says what the auditor comes to in the job's lots.
+use crate::{
+    Answer, AuditStep, Auditor, JobId, LotIndex, Millis, Node, Nonce, Output, PeerKey, Record,
+    SealedAnswer, SignedBatch, Statement, UnitIndex, Unsealed, commitment, lot::Lot, outbox::Done,
+    verify::audited::Check,
+};
+use alloc::{collections::BTreeMap, vec::Vec};
+
+/// Units in one step at most, so that each fits a batch.
+const STEP_UNITS: usize = 128;
+
+impl Node {
+    /// The auditor of a job of this node's own.
+    pub(crate) fn auditor(&mut self, id: JobId) -> Option<&mut Auditor> {
+        self.jobs.get_mut(&id)?.auditor.as_deref_mut()
+    }
+
+    /// What was merged into a lot: sealed answers of others, and what this node said before a restart.
+    pub(crate) fn audit_hears(
+        &mut self,
+        id: JobId,
+        author: PeerKey,
+        logged: &[SignedBatch],
+        sealed: Vec<(PeerKey, SealedAnswer)>,
+    ) {
+        let me = self.config.me;
+        let Some(auditor) = self.auditor(id) else { return };
+        for (peer, SealedAnswer { unit, bytes }) in sealed {
+            auditor.sealed(peer, unit, bytes);
+        }
+        if author != me {
+            return;
+        }
+        for batch in logged.iter().filter_map(|signed| signed.open().ok()) {
+            let steps = batch.statements.iter().filter_map(|statement| match statement {
+                Statement::Audit { steps, .. } => Some(steps),
+                _ => None,
+            });
+            for step in steps.flatten() {
+                auditor.apply(step);
+            }
+        }
+    }
+
+    /// Answers that were sealed to this node could be read, or could not.
+    pub(crate) fn on_unsealed(&mut self, now: Millis, id: JobId, answers: Vec<Unsealed>) {
+        let mut kept = Vec::new();
+        for Unsealed { peer, unit, answer } in answers {
+            let answer = answer.filter(|answer| self.is_committed(id, peer, unit, answer));
+            if let Some((answer, nonce)) = &answer {
+                kept.push((peer, unit, answer.clone(), *nonce));
+            }
+            if let Some(auditor) = self.auditor(id) {
+                auditor.heard(peer, unit, answer);
+            }
+        }
+        if !kept.is_empty() {
+            self.record(now, Record::Unsealed { job: id, answers: kept }, 0);
+        }
+    }
+
+    /// Whether an answer is what its author committed to.
+    fn is_committed(
+        &self,
+        id: JobId,
+        peer: PeerKey,
+        unit: UnitIndex,
+        answer: &(Answer, Nonce),
+    ) -> bool {
+        let Some(job) = self.jobs.get(&id) else { return false };
+        let Some(lot) = job.lots.get(&job.manifest.lot_of(unit)) else { return false };
+        let commit = lot.board.commit_of(peer, unit);
+        commit == Some(commitment(id, unit, peer, &answer.0, &answer.1))
+    }
+
+    /// This node's own computation of a unit of an audited job has ended.
+    pub(crate) fn on_own(
+        &mut self,
+        now: Millis,
+        id: JobId,
+        unit: UnitIndex,
+        answer: Option<(Answer, Nonce)>,
+    ) {
+        let (me, at) = (self.config.me, now.plus(self.config.pace.commit_ms));
+        let Some((answer, nonce)) = answer else { return };
+        let hash = commitment(id, unit, me, &answer, &nonce);
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        if let Some(auditor) = &mut job.auditor {
+            auditor.computed(unit, answer.clone(), nonce);
+        }
+        let index = job.manifest.lot_of(unit);
+        if let Some(lot) = job.lots.get_mut(&index) {
+            let commit = crate::Commit { unit, hash };
+            lot.outbox.commit(Done { commit, answer, nonce, sealed: Vec::new() }, now, at);
+        }
+        self.follow_up(id, index);
+    }
+
+    /// Takes what follows from all that is new, in all audited jobs of this node.
+    pub(crate) fn audit(&mut self, now: Millis) {
+        let audited = self.jobs.iter().filter(|(_, job)| job.auditor.is_some());
+        let audited: Vec<JobId> = audited.map(|(id, _)| *id).collect();
+        for id in audited {
+            let mut rng = self.rng.clone();
+            let Some(auditor) = self.auditor(id) else { continue };
+            let steps = auditor.advance(now, &mut rng);
+            let (sealed, draw) = (auditor.take_unread(), auditor.take_draw());
+            self.rng = rng;
+            if !sealed.is_empty() {
+                self.outputs.push_back(Output::Unseal { job: id, sealed });
+            }
+            if let Some(pass) = draw {
+                self.outputs.push_back(Output::Draw { job: id, pass });
+            }
+            self.say_steps(now, id, steps);
+        }
+    }
+
+    /// Looks at the clock in all audited jobs of this node.
+    pub(crate) fn look_after_audits(&mut self, now: Millis) {
+        let patience_ms = self.config.pace.lease_ms;
+        let ids: Vec<JobId> = self.jobs.keys().copied().collect();
+        for id in ids {
+            let Some(job) = self.jobs.get_mut(&id) else { continue };
+            let Some(auditor) = &mut job.auditor else { continue };
+            let (lots, manifest) = (&job.lots, &job.manifest);
+            let on = |unit: UnitIndex, peer| {
+                lots.get(&manifest.lot_of(unit)).is_some_and(|lot| lot.is_on(unit, peer))
+            };
+            let voided = lots.values().flat_map(Lot::voided);
+            let mut steps = auditor.look(now, patience_ms, on, voided);
+            if auditor.shall_reveal(now) {
+                let sealed = |unit: UnitIndex, peer| {
+                    let lot = lots.get(&manifest.lot_of(unit));
+                    lot.is_some_and(|lot| lot.board.is_sealed(peer, unit))
+                };
+                steps.extend(auditor.reveal(sealed));
+            }
+            self.say_steps(now, id, steps);
+        }
+    }
+
+    /// Says steps, each in the lots that it is about.
+    fn say_steps(&mut self, now: Millis, id: JobId, steps: Vec<AuditStep>) {
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        let lots = job.manifest.lots();
+        let lot_of = |unit: UnitIndex| job.manifest.lot_of(unit);
+        let mut said: Vec<(LotIndex, AuditStep)> = Vec::new();
+        for step in steps {
+            said.extend(by_lot(step, lots, lot_of));
+        }
+        let at = now.plus(self.config.pace.opening_ms);
+        for (index, step) in said {
+            if let Some(lot) = job.lots.get_mut(&index) {
+                lot.outbox.order(step, at);
+                self.outboxes.insert((id, index));
+                self.timers.insert((at, crate::node::Timer::Flush));
+            }
+        }
+    }
+}
+
+/// A step cut to the lots that its units are in; what is about the whole job is said in each.
+fn by_lot(
+    step: AuditStep,
+    lots: u32,
+    lot_of: impl Fn(UnitIndex) -> LotIndex,
+) -> Vec<(LotIndex, AuditStep)> {
+    let checks = |make: fn(Vec<Check>) -> AuditStep, checks: Vec<Check>| {
+        cut(checks, |check| lot_of(check.unit), make)
+    };
+    match step {
+        AuditStep::Refused(all) => cut(all, |(unit, _)| lot_of(*unit), AuditStep::Refused),
+        AuditStep::Own(all) => cut(all, |unit| lot_of(*unit), AuditStep::Own),
+        AuditStep::Ruled(all) => cut(all, |unit| lot_of(*unit), AuditStep::Ruled),
+        AuditStep::Counted(all) => checks(AuditStep::Counted, all),
+        AuditStep::Drawn(all) => checks(AuditStep::Drawn, all),
+        AuditStep::Checked(all) => checks(AuditStep::Checked, all),
+        AuditStep::Silent(all) => checks(AuditStep::Silent, all),
+        AuditStep::Released(all) => cut(all, |one| lot_of(one.unit), AuditStep::Released),
+        AuditStep::Revealed(all) => cut(all, |one| lot_of(one.unit), AuditStep::Revealed),
+        AuditStep::Roster { .. }
+        | AuditStep::Closed { .. }
+        | AuditStep::Lost { .. }
+        | AuditStep::Settled { .. } => (0..lots).map(|lot| (lot, step.clone())).collect(),
+    }
+}
+
+fn cut<T: Clone>(
+    all: Vec<T>,
+    lot_of: impl Fn(&T) -> LotIndex,
+    make: fn(Vec<T>) -> AuditStep,
+) -> Vec<(LotIndex, AuditStep)> {
+    let mut lots: BTreeMap<LotIndex, Vec<T>> = BTreeMap::new();
+    for one in all {
+        lots.entry(lot_of(&one)).or_default().push(one);
+    }
+    let chunks = |(lot, all): (LotIndex, Vec<T>)| {
+        all.chunks(STEP_UNITS).map(|some| (lot, make(some.to_vec()))).collect::<Vec<_>>()
+    };
+    lots.into_iter().flat_map(chunks).collect()
+}

@@ -1,0 +1,221 @@
+//! What the owner of an audited job said, as far as others act by it: whom it trusts, whose word it
+//! takes no more, who is to run what, which answers it released.
+//!
+//! Invariant: a join, like all of a board: each part only grows. An owner who says two different
+//! things of one place has said nothing there, and harms its own job alone.
+use super::unit::{AuthorIndex, Once};
+use crate::{
+    Answer, AuditStep, PeerKey, Release, UnitIndex,
+    verify::audited::{Check, Member, MemberIndex, ROSTER_MAX},
+};
+use alloc::{collections::BTreeMap, vec::Vec};
+
+/// What holds for the whole lot.
+#[derive(Clone, Debug, Default)]
+pub struct Orders {
+    parts: BTreeMap<MemberIndex, Once<(u32, Vec<Member>)>>,
+    members: BTreeMap<PeerKey, (MemberIndex, u32)>,
+    keys: Vec<PeerKey>,
+    weight: u64,
+    steps: u32,
+    /// Whose word counts no more, and whether that is proved.
+    lost: BTreeMap<PeerKey, bool>,
+}
+
+impl Orders {
+    /// Joins in a step; answers whether every unit may stand otherwise now.
+    pub fn hear(&mut self, step: &AuditStep) -> bool {
+        match step {
+            AuditStep::Roster { first, of, members } => {
+                let news = self.parts.entry(*first).or_default().join((*of, members.clone()));
+                if news {
+                    self.join_parts();
+                }
+                news
+            }
+            AuditStep::Lost { peer, convicted } => {
+                let known = self.lost.entry(*peer).or_default();
+                *known |= convicted;
+                true
+            }
+            AuditStep::Refused(_)
+            | AuditStep::Own(_)
+            | AuditStep::Counted(_)
+            | AuditStep::Closed { .. }
+            | AuditStep::Drawn(_)
+            | AuditStep::Checked(_)
+            | AuditStep::Silent(_)
+            | AuditStep::Ruled(_)
+            | AuditStep::Settled { .. }
+            | AuditStep::Released(_)
+            | AuditStep::Revealed(_) => false,
+        }
+    }
+
+    /// So many steps were said, from this place on.
+    pub fn count(&mut self, first: u32, steps: usize) {
+        self.steps = self.steps.max(first.saturating_add(steps as u32));
+    }
+
+    /// The place of the next step.
+    pub fn next_step(&self) -> u32 {
+        self.steps
+    }
+
+    /// The roster holds once its parts fit together, from the first member to the last.
+    fn join_parts(&mut self) {
+        (self.members, self.keys, self.weight) = Default::default();
+        let mut all: Vec<&Member> = Vec::new();
+        let mut wanted = None;
+        for (first, part) in &self.parts {
+            let Some((of, members)) = part.one() else { return };
+            if *first as usize != all.len() || wanted.is_some_and(|wanted| wanted != *of) {
+                return;
+            }
+            wanted = Some(*of);
+            all.extend(members);
+        }
+        if wanted.is_none_or(|wanted| wanted as usize != all.len()) || all.len() > ROSTER_MAX {
+            return;
+        }
+        self.keys = all.iter().map(|member| member.key).collect();
+        self.weight = all.iter().map(|member| u64::from(member.weight)).sum();
+        let place = |(at, member): (usize, &&Member)| (member.key, (at as u32, member.weight));
+        self.members = all.iter().enumerate().map(place).collect();
+    }
+
+    /// Whether the owner has said whom it trusts.
+    pub fn is_open(&self) -> bool {
+        !self.members.is_empty()
+    }
+
+    /// A peer's place on the roster, if its word counts.
+    pub fn member(&self, peer: PeerKey) -> Option<MemberIndex> {
+        self.members.get(&peer).filter(|_| !self.is_lost(peer)).map(|(at, _)| *at)
+    }
+
+    /// A member's share of all weight, times `whole`.
+    pub fn share(&self, peer: PeerKey, whole: usize) -> usize {
+        let weight = self.members.get(&peer).map_or(0, |(_, weight)| *weight);
+        (u128::from(weight) * whole as u128 / u128::from(self.weight.max(1))) as usize
+    }
+
+    /// The key of a member.
+    pub fn key(&self, member: MemberIndex) -> Option<PeerKey> {
+        self.keys.get(member as usize).copied()
+    }
+
+    /// Whether a peer's word counts no more.
+    pub fn is_lost(&self, peer: PeerKey) -> bool {
+        self.lost.contains_key(&peer)
+    }
+
+    /// Whether the owner found a peer wrong beyond doubt.
+    pub fn is_convicted(&self, peer: PeerKey) -> bool {
+        self.lost.get(&peer) == Some(&true)
+    }
+
+    /// Whether a peer's commit may be a unit's answer.
+    pub fn believes(&self, peer: PeerKey) -> bool {
+        match self.is_open() {
+            true => self.member(peer).is_some(),
+            false => !self.is_lost(peer),
+        }
+    }
+}
+
+/// What holds for one unit.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct UnitOrders {
+    /// Who said so.
+    pub author: AuthorIndex,
+    /// Whose commits do not count, sorted.
+    pub refused: Vec<PeerKey>,
+    /// Who is to check it, and whether it was found silent; sorted.
+    pub drawn: Vec<(MemberIndex, bool)>,
+    /// The answer.
+    pub released: Once<Answer>,
+}
+
+impl UnitOrders {
+    /// None yet.
+    pub fn new(author: AuthorIndex) -> UnitOrders {
+        let (refused, drawn, released) = (Vec::new(), Vec::new(), Once::Nothing);
+        UnitOrders { author, refused, drawn, released }
+    }
+
+    /// Joins in an order; answers whether it was new.
+    pub fn hear(&mut self, order: &Order) -> bool {
+        match order {
+            Order::Refused(peer) => match self.refused.binary_search(peer) {
+                Ok(_) => false,
+                Err(at) => {
+                    self.refused.insert(at, **peer);
+                    true
+                }
+            },
+            Order::Drawn(member) => self.draw(*member, false),
+            Order::Silent(member) => self.draw(*member, true),
+            Order::Released(release) => self.released.join(release.answer.clone()),
+            Order::Revealed(_) => false,
+        }
+    }
+
+    fn draw(&mut self, member: MemberIndex, silent: bool) -> bool {
+        match self.drawn.binary_search_by_key(&member, |(drawn, _)| *drawn) {
+            Ok(at) => silent && !core::mem::replace(&mut self.drawn[at].1, true),
+            Err(at) => {
+                self.drawn.insert(at, (member, silent));
+                true
+            }
+        }
+    }
+
+    /// Whether a member is to check the unit.
+    pub fn wants(&self, member: MemberIndex) -> bool {
+        self.drawn.binary_search(&(member, false)).is_ok()
+    }
+}
+
+/// What the owner said of one unit.
+#[derive(Clone, Copy, Debug)]
+pub enum Order<'a> {
+    /// This peer's commit does not count.
+    Refused(&'a PeerKey),
+    /// This member is to check it.
+    Drawn(MemberIndex),
+    /// This one is not waited for any more.
+    Silent(MemberIndex),
+    /// This is its answer.
+    Released(&'a Release),
+    /// This is what somebody committed to.
+    Revealed(&'a Release),
+}
+
+impl<'a> Order<'a> {
+    /// What a step says of units.
+    pub fn of(step: &'a AuditStep) -> impl Iterator<Item = (UnitIndex, Order<'a>)> {
+        let (mut refused, mut drawn, mut silent, mut released, mut revealed) = Default::default();
+        match step {
+            AuditStep::Refused(said) => refused = said.as_slice(),
+            AuditStep::Drawn(said) => drawn = said.as_slice(),
+            AuditStep::Silent(said) => silent = said.as_slice(),
+            AuditStep::Released(said) => released = said.as_slice(),
+            AuditStep::Revealed(said) => revealed = said.as_slice(),
+            AuditStep::Roster { .. }
+            | AuditStep::Own(_)
+            | AuditStep::Counted(_)
+            | AuditStep::Closed { .. }
+            | AuditStep::Checked(_)
+            | AuditStep::Ruled(_)
+            | AuditStep::Lost { .. }
+            | AuditStep::Settled { .. } => {}
+        }
+        let refused = refused.iter().map(|(unit, peer)| (*unit, Order::Refused(peer)));
+        let drawn = drawn.iter().map(|check: &Check| (check.unit, Order::Drawn(check.member)));
+        let silent = silent.iter().map(|check: &Check| (check.unit, Order::Silent(check.member)));
+        let released = released.iter().map(|one: &Release| (one.unit, Order::Released(one)));
+        let revealed = revealed.iter().map(|one: &Release| (one.unit, Order::Revealed(one)));
+        refused.chain(drawn).chain(silent).chain(released).chain(revealed)
+    }
+}

@@ -1,0 +1,126 @@
+//! What the owner of an audited job says of it, and what its executors tell the owner alone.
+//!
+//! The owner's steps, in the order in which it said them, are the whole course of the audit: from
+//! them and the answers anybody comes to what the owner came to. They are facts about its own job
+//! and about nothing else.
+use crate::Hash;
+use crate::{
+    Answer, Nonce, PeerKey, UnitIndex,
+    verify::audited::{Check, Member, MemberIndex},
+};
+use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
+
+/// Largest sealed answer, bytes.
+pub const SEALED_BYTES_MAX: usize = 256;
+/// Members that one step names at most: more do not fit a batch.
+pub const ROSTER_PART: usize = 512;
+
+/// An answer that was committed to, for the owner's eyes alone.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+pub struct SealedAnswer {
+    /// The unit.
+    pub unit: UnitIndex,
+    /// Answer and nonce, encrypted to the owner; at most [`SEALED_BYTES_MAX`].
+    pub bytes: Vec<u8>,
+}
+
+/// A unit's answer, taken to be right, with the voucher that shows it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+pub struct Release {
+    /// The unit.
+    pub unit: UnitIndex,
+    /// Whose commit it opens; the owner's own if nobody's.
+    pub member: Option<MemberIndex>,
+    /// The answer.
+    pub answer: Answer,
+    /// What hid it.
+    pub nonce: Nonce,
+}
+
+/// What the owner came to.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+pub enum AuditStep {
+    /// Some of those whom it trusts with this job; all of them are said before any unit counts.
+    Roster {
+        /// The place of the first of these.
+        first: MemberIndex,
+        /// How many there are in all.
+        of: u32,
+        /// From there on.
+        members: Vec<Member>,
+    },
+    /// Commits that do not count: somebody else is to run the unit.
+    Refused(Vec<(UnitIndex, PeerKey)>),
+    /// Units that the owner computed itself, which is final.
+    Own(Vec<UnitIndex>),
+    /// Whose answers are the units' first ones.
+    Counted(Vec<Check>),
+    /// Nothing more counts in this pass; its seed draws the checkers.
+    Closed {
+        /// From 0.
+        pass: u8,
+        /// See [`AuditTerms::seeds`](crate::AuditTerms::seeds).
+        seed: Hash,
+    },
+    /// Who is to compute which units again.
+    Drawn(Vec<Check>),
+    /// Whose checks came in.
+    Checked(Vec<Check>),
+    /// Who was drawn and did not answer.
+    Silent(Vec<Check>),
+    /// Disputed units that the owner computed itself.
+    Ruled(Vec<UnitIndex>),
+    /// Whose word counts no more: proved wrong, or in doubt.
+    Lost {
+        /// Who.
+        peer: PeerKey,
+        /// Whether it is proved.
+        convicted: bool,
+    },
+    /// The pass is over, and another follows.
+    Settled {
+        /// Which.
+        pass: u8,
+    },
+    /// The answers.
+    Released(Vec<Release>),
+    /// Other answers that counted, and whose authors have not shown them since.
+    Revealed(Vec<Release>),
+}
+
+impl AuditStep {
+    /// Unit entries in it, for the limit of a batch.
+    pub fn entries(&self) -> usize {
+        match self {
+            AuditStep::Roster { members, .. } => members.len(),
+            AuditStep::Refused(refused) => refused.len(),
+            AuditStep::Own(units) | AuditStep::Ruled(units) => units.len(),
+            AuditStep::Counted(checks)
+            | AuditStep::Drawn(checks)
+            | AuditStep::Checked(checks)
+            | AuditStep::Silent(checks) => checks.len(),
+            AuditStep::Closed { .. } | AuditStep::Lost { .. } | AuditStep::Settled { .. } => 1,
+            AuditStep::Released(all) | AuditStep::Revealed(all) => all.len(),
+        }
+    }
+
+    /// Bytes that it takes at most.
+    pub fn bytes(&self) -> usize {
+        let entry = match self {
+            AuditStep::Roster { .. } => 32 + 5 + 1,
+            AuditStep::Refused(_) => 5 + 32,
+            AuditStep::Own(_) | AuditStep::Ruled(_) => 5,
+            AuditStep::Counted(_)
+            | AuditStep::Drawn(_)
+            | AuditStep::Checked(_)
+            | AuditStep::Silent(_) => 5 + 5,
+            AuditStep::Closed { .. } | AuditStep::Lost { .. } | AuditStep::Settled { .. } => 34,
+            AuditStep::Released(_) | AuditStep::Revealed(_) => 5 + 6 + ANSWER_BYTES + 16,
+        };
+        16 + entry * self.entries()
+    }
+}
+
+/// Bytes that an answer takes at most.
+const ANSWER_BYTES: usize = 145;

@@ -1,0 +1,80 @@
+//! Audited jobs between real processes: what is released is right, and its certificate says why.
+use crate::harness::{Node, Place, end_all, field, module, number, run, text, wait_for};
+use std::fs;
+
+const TCP: [&str; 4] = ["--listen", "/ip4/127.0.0.1/tcp/0", "--cores", "1"];
+/// Bytes of the certificate that are changed, one at a time, spread over all of it.
+const CHANGES: usize = 41;
+
+#[test]
+fn liars_are_caught_alone_and_together() {
+    let place = Place::new();
+    for collude in [&[][..], &["--collude"]] {
+        let out = place.path(&format!("demo{}", collude.len()));
+        let command =
+            ["demo", "--json", "--task", "nothing", "--profile", "audited", "--nodes", "6"];
+        let rest = ["--liars", "2", "--units", "1200", "--out", text(&out)];
+        let report = run([&command[..], &rest, collude].concat()).json();
+        for (name, expected) in
+            [("verified", 1200), ("failed", 0), ("wrong_accepted", 0), ("honest_banned", 0)]
+        {
+            assert_eq!(number(&report, name), expected, "{name} in {report}");
+        }
+        let liars = report["liars"].as_array().expect("a list");
+        assert!(liars.iter().all(|liar| liar["caught"] == true), "{report}");
+
+        let verified = run(["verify", text(&out.join("results")), "--json"]).json();
+        assert_eq!(number(&verified, "outputs"), 1200, "{verified}");
+        let released = &verified["released"];
+        assert_eq!((number(released, "members"), number(released, "lost")), (3, 2), "{released}");
+        assert_eq!(released["by"], verified["owner"]);
+    }
+}
+
+#[test]
+fn an_owner_that_is_killed_goes_on_and_proves_what_it_released() {
+    const UNITS: u32 = 400;
+    const ROUNDS: u32 = 2_000_000;
+    let place = Place::new();
+    let key = place.network_key();
+    let private = [&TCP[..], &["--network-key", text(&key)]].concat();
+    let mut nodes = vec![Node::start(&place, "first", &private)];
+    let bootstrap = nodes[0].address();
+    let joining = [&private[..], &["--bootstrap", &bootstrap]].concat();
+    for name in ["second", "third", "owner"] {
+        nodes.push(Node::start(&place, name, &joining));
+    }
+    nodes[0].wait_peers(3);
+    let mut owner = nodes.pop().expect("the owner");
+    let rest = format!("profile = \"audited=1e-3\"\n[units]\ncount = {UNITS}");
+    let job = owner.submit(&place.job("walk", &module::walk(ROUNDS), &rest));
+    for stage in ["proving", "executing", "checking"] {
+        wait_for(&format!("an audit at {stage}, or later"), || {
+            let audit = &owner.json(&["status", &job])["audit"];
+            let now = field(audit, "stage").as_str().expect("a word").to_owned();
+            let later = stage == "proving" && number(audit, "own_units") > 20;
+            (now == stage && stage != "proving" || later || now == "released").then_some(())
+        });
+        owner.kill();
+        owner.restart();
+    }
+    let status = owner.wait_ended(&job);
+    assert_eq!(field(&status, "state"), "done", "{status}");
+    assert_eq!(status["output_digest"], module::walked_digest(UNITS, ROUNDS));
+    assert_eq!(field(&status["audit"], "stage"), "released");
+    let out = place.path("out");
+    owner.json(&["fetch", &job, "--out", text(&out)]);
+    nodes.push(owner);
+    end_all(&mut nodes.iter_mut().collect::<Vec<_>>());
+
+    let report = run(["verify", text(&out), "--json", "--recheck", "2"]).json();
+    assert_eq!(number(&report["released"], "members"), 3, "{report}");
+    let certificate = out.join("certificate.dugnad");
+    let bytes = fs::read(&certificate).expect("there");
+    for at in (0..bytes.len()).step_by((bytes.len() / CHANGES).max(1)) {
+        let mut changed = bytes.clone();
+        changed[at] ^= 1 << (at % 8);
+        fs::write(&certificate, changed).expect("written");
+        run(["verify", text(&out)]).refused(5, &["certificate.dugnad"]);
+    }
+}

@@ -1,0 +1,47 @@
+//! What the API asks of the loop, answered at once.
+use super::{
+    Driver,
+    event::{Command, Evidence},
+};
+
+impl Driver {
+    pub(super) fn on_command(&mut self, command: Command) {
+        let now = self.now();
+        // A caller that is gone needs no answer.
+        match command {
+            Command::Submit(signed, answer) => drop(answer.send(self.node.submit(now, signed))),
+            Command::Cancel(job, answer) => drop(answer.send(self.node.cancel(now, job))),
+            Command::Jobs(answer) => {
+                let jobs = self.node.jobs().into_iter();
+                drop(answer.send(jobs.map(|job| self.collector.standing(job)).collect()));
+            }
+            Command::Job(job, answer) => {
+                let standing = self.node.job(job).map(|job| self.collector.standing(job));
+                drop(answer.send(standing));
+            }
+            Command::Watch(job, answer) => {
+                let standing = self.node.job(job).map(|job| self.collector.standing(job));
+                drop(answer.send(standing.map(|standing| self.watchers.watch(job, standing))));
+            }
+            Command::Verdicts { job, from, most, answer } => {
+                let verdicts = self.node.job(job).map(|job| {
+                    let units =
+                        from..job.manifest.work.units.count().min(from.saturating_add(most));
+                    job.verdicts(units)
+                });
+                drop(answer.send(verdicts));
+            }
+            Command::Evidence { job, lot, answer } => {
+                let evidence = self.node.job(job).map(|known| Evidence {
+                    manifest: known.signed.clone(),
+                    lots: known.manifest.lots(),
+                    batches: self.node.evidence(job, lot).unwrap_or_default(),
+                });
+                drop(answer.send(evidence));
+            }
+            Command::Records(answer) => {
+                drop(answer.send(self.node.ledger().records().collect()));
+            }
+        }
+    }
+}
