@@ -169,7 +169,12 @@ impl Node {
     pub(crate) fn attend_more(&mut self, now: Millis, id: JobId) -> bool {
         let at_once = (self.grid_peers / LOT_PEERS).max(1) as usize;
         let Some(job) = self.jobs.get(&id) else { return false };
-        let undone = job.lots.values().filter(|lot| lot.is_undone()).count();
+        // No unit of an audited job is decided before all are: there it is whether there is work.
+        let undone = |lot: &&Lot| match job.is_audited() {
+            true => lot.open_units() > 0 || lot.in_hand() > 0,
+            false => lot.is_undone(),
+        };
+        let undone = job.lots.values().filter(undone).count();
         if undone >= UNDONE_LOTS_MAX {
             return false;
         }

@@ -1,9 +1,9 @@
 //! What a node does as the owner of audited jobs: it lets the [`Auditor`] hear what its boards hear,
 //! and says what the auditor comes to in the job's lots.
 use crate::{
-    Answer, AuditStep, Auditor, JobId, LotIndex, Millis, Node, Nonce, Output, PeerKey, Record,
-    SealedAnswer, SignedBatch, Statement, UnitIndex, Unsealed, commitment, lot::Lot, outbox::Done,
-    verify::audited::Check,
+    ANSWER_BYTES_MAX, Answer, AuditStep, Auditor, JobId, LotIndex, Millis, Node, Nonce, Output,
+    PeerKey, Record, SealedAnswer, SignedBatch, Statement, UnitIndex, Unsealed, auditor::Trust,
+    commitment, lot::Lot, outbox::Done, verify::audited::Check,
 };
 use alloc::{collections::BTreeMap, vec::Vec};
 
@@ -33,12 +33,10 @@ impl Node {
             return;
         }
         for batch in logged.iter().filter_map(|signed| signed.open().ok()) {
-            let steps = batch.statements.iter().filter_map(|statement| match statement {
-                Statement::Audit { steps, .. } => Some(steps),
-                _ => None,
-            });
-            for step in steps.flatten() {
-                auditor.apply(step);
+            for statement in batch.statements {
+                if let Statement::Audit { first, steps } = statement {
+                    auditor.said(batch.lot, first, steps);
+                }
             }
         }
     }
@@ -71,7 +69,8 @@ impl Node {
         let Some(job) = self.jobs.get(&id) else { return false };
         let Some(lot) = job.lots.get(&job.manifest.lot_of(unit)) else { return false };
         let commit = lot.board.commit_of(peer, unit);
-        commit == Some(commitment(id, unit, peer, &answer.0, &answer.1))
+        let small = crate::wire::encode(&answer.0).len() <= ANSWER_BYTES_MAX;
+        small && commit == Some(commitment(id, unit, peer, &answer.0, &answer.1))
     }
 
     /// This node's own computation of a unit of an audited job has ended.
@@ -103,10 +102,17 @@ impl Node {
         let audited: Vec<JobId> = audited.map(|(id, _)| *id).collect();
         for id in audited {
             let mut rng = self.rng.clone();
-            let Some(auditor) = self.auditor(id) else { continue };
+            let Some(mut auditor) = self.jobs.get_mut(&id).and_then(|job| job.auditor.take())
+            else {
+                continue;
+            };
+            auditor.learn(|| self.trust());
             let steps = auditor.advance(now, &mut rng);
             let (sealed, draw) = (auditor.take_unread(), auditor.take_draw());
             self.rng = rng;
+            if let Some(job) = self.jobs.get_mut(&id) {
+                job.auditor = Some(auditor);
+            }
             if !sealed.is_empty() {
                 self.outputs.push_back(Output::Unseal { job: id, sealed });
             }
@@ -117,27 +123,54 @@ impl Node {
         }
     }
 
+    /// What this node's audited jobs say of peers, by its own computation.
+    fn trust(&self) -> BTreeMap<PeerKey, Trust> {
+        let mut all: BTreeMap<PeerKey, Trust> = BTreeMap::new();
+        for auditor in self.jobs.values().filter_map(|job| job.auditor.as_ref()) {
+            for (peer, trust) in auditor.trust() {
+                let known = all.entry(peer).or_default();
+                *known = known.join(trust);
+            }
+        }
+        all
+    }
+
     /// Looks at the clock in all audited jobs of this node.
     pub(crate) fn look_after_audits(&mut self, now: Millis) {
-        let patience_ms = self.config.pace.lease_ms;
+        let lease_ms = self.config.pace.lease_ms;
         let ids: Vec<JobId> = self.jobs.keys().copied().collect();
         for id in ids {
             let Some(job) = self.jobs.get_mut(&id) else { continue };
+            let unit_fuel = job.unit_fuel();
             let Some(auditor) = &mut job.auditor else { continue };
-            let (lots, manifest) = (&job.lots, &job.manifest);
-            let on = |unit: UnitIndex, peer| {
-                lots.get(&manifest.lot_of(unit)).is_some_and(|lot| lot.is_on(unit, peer))
-            };
-            let voided = lots.values().flat_map(Lot::voided);
-            let mut steps = auditor.look(now, patience_ms, on, voided);
+            let (lots, manifest) = (&mut job.lots, &job.manifest);
+            lots.values_mut().for_each(|lot| lot.unit_fuel = unit_fuel);
+            let lot_of = |unit: UnitIndex| lots.get(&manifest.lot_of(unit));
+            let commits = lots.values().flat_map(|lot| lot.board.undecided_commits());
+            auditor.await_answers(now, lease_ms, commits);
+            let busy = |unit: UnitIndex, peer| lot_of(unit)?.patience_ms(unit, peer, lease_ms);
+            let stuck = lots.values().flat_map(Lot::stuck);
+            let mut steps = auditor.look(now, busy, stuck);
             if auditor.shall_reveal(now) {
                 let sealed = |unit: UnitIndex, peer| {
-                    let lot = lots.get(&manifest.lot_of(unit));
-                    lot.is_some_and(|lot| lot.board.is_sealed(peer, unit))
+                    lot_of(unit).is_some_and(|lot| lot.board.is_sealed(peer, unit))
                 };
                 steps.extend(auditor.reveal(sealed));
+                auditor.note_unshown(lots.values().flat_map(Lot::undecided));
             }
             self.say_steps(now, id, steps);
+        }
+    }
+
+    /// A member may be drawn in any lot of a job whose pass was closed, and has to hear of it.
+    pub(crate) fn follow_draws(&mut self, id: JobId, index: LotIndex) {
+        let me = self.config.me;
+        let Some(job) = self.jobs.get(&id).filter(|job| job.is_audited()) else { return };
+        let all = job.lots.len() as u32 == job.manifest.lots();
+        let orders = job.lots.get(&index).and_then(|lot| lot.board.orders());
+        let drawn = orders.is_some_and(|orders| orders.is_closed() && orders.member(me).is_some());
+        if drawn && !all {
+            self.follow(id);
         }
     }
 

@@ -118,6 +118,12 @@ impl Claims {
         spans.iter().flat_map(|span| span.units()).any(live)
     }
 
+    /// Units that an author holds claimed, by its latest claim.
+    pub fn count_of(&self, author: AuthorIndex) -> usize {
+        let spans = self.latest.get(&author).map(Vec::as_slice).unwrap_or_default();
+        spans.iter().map(|span| span.count as usize).sum()
+    }
+
     /// How many units an author still has before it comes to one, by its latest claim.
     pub fn before(&self, author: AuthorIndex, unit: UnitIndex) -> u64 {
         let spans = self.latest.get(&author).map(Vec::as_slice).unwrap_or_default();

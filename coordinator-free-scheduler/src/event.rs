@@ -318,6 +318,8 @@ pub enum Fault {
     TooManyCites,
     /// A job ended by somebody who does not own it.
     NotTheOwner,
+    /// What is said of audited jobs alone, about another one.
+    NotAudited,
     /// A named limit was reached; what came was dropped.
     OverLimit(&'static str),
 }

@@ -1,6 +1,6 @@
 //! One job as this node knows it: its manifest, the lots it has looked into, its pace here.
 use crate::{
-    AuditView, Auditor, DONOR_PERCENT, JobId, LotIndex, Manifest, Millis, Pace, PeerKey,
+    AuditView, Auditor, DONOR_PERCENT, JobId, LotIndex, Manifest, Millis, Pace, PeerKey, Profile,
     SILENT_MAX, SignedManifest, UnitIndex, Verdict,
     attend::{Heard, Retired},
     lot::{Lot, Tally},
@@ -49,7 +49,15 @@ pub struct Job {
 #[derive(Clone, Copy, Debug, Default)]
 struct Speed {
     runs: u32,
+    /// Of all runs.
+    fuel: u64,
     unit_us: u64,
+}
+
+impl Speed {
+    fn unit_fuel(&self) -> Option<u64> {
+        (self.runs >= RUNS_KNOWN).then(|| (self.fuel / u64::from(self.runs)).max(1))
+    }
 }
 
 /// Where a job stands.
@@ -118,6 +126,11 @@ impl Job {
         self.signed.id()
     }
 
+    /// Whether its owner decides by audits.
+    pub fn is_audited(&self) -> bool {
+        matches!(self.manifest.profile, Profile::Audited(_))
+    }
+
     /// Whether its owner ended it.
     pub fn cancelled(&self) -> bool {
         self.lots.values().any(|lot| lot.board.cancelled())
@@ -148,8 +161,9 @@ impl Job {
         self.lots.values_mut().for_each(|lot| lot.bar(peer, barred, now, pace));
     }
 
-    /// A run took this long.
-    pub fn took(&mut self, us: u64) {
+    /// A run took this long, and so much fuel.
+    pub fn took(&mut self, us: u64, fuel: u64) {
+        self.speed.fuel = self.speed.fuel.saturating_add(fuel);
         self.speed.runs = self.speed.runs.saturating_add(1);
         let weight = u64::from(self.speed.runs.min(16));
         self.speed.unit_us = (self.speed.unit_us * (weight - 1) + us) / weight;
@@ -171,7 +185,9 @@ impl Job {
         let sums = self.lots.values().map(Lot::mean_fuel).chain(gone);
         let (fuel, vouchers) =
             sums.fold((0u64, 0), |sum, one| (sum.0.saturating_add(one.sum), sum.1 + one.vouchers));
-        (vouchers >= u64::from(RUNS_KNOWN)).then(|| (fuel / vouchers).max(1))
+        let verified = (vouchers >= u64::from(RUNS_KNOWN)).then(|| (fuel / vouchers).max(1));
+        // Of an audited job nothing is verified before its end: then by what this node ran itself.
+        verified.or_else(|| self.speed.unit_fuel().filter(|_| self.is_audited()))
     }
 
     /// Units claimed here that wait to be run.

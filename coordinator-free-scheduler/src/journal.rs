@@ -7,7 +7,7 @@ use crate::{
     Hash, JobId, LotIndex, Millis, Node, Notice, Output, Parcel, Place, Record, Signature,
     SignedBatch, SignedManifest, Statement, node::Timer,
 };
-use alloc::{sync::Arc, vec::Vec};
+use alloc::{collections::BTreeSet, sync::Arc, vec::Vec};
 
 /// What is to be written, and what was handed over for writing.
 #[derive(Clone, Debug, Default)]
@@ -102,7 +102,12 @@ impl Node {
             let lot = self.jobs.get(id).and_then(|job| job.lots.get(index));
             lot.and_then(|lot| lot.outbox.due()).is_some_and(|due| due <= now)
         };
-        let due: Vec<(JobId, LotIndex)> = self.outboxes.iter().filter(due).copied().collect();
+        let due: BTreeSet<(JobId, LotIndex)> = self.outboxes.iter().filter(due).copied().collect();
+        // What an owner says of one lot may rest on what it says of another: all of it is written at once.
+        let audited = |id: &JobId| self.jobs.get(id).is_some_and(|job| job.auditor.is_some());
+        let jobs: BTreeSet<JobId> = due.iter().map(|(id, _)| *id).filter(audited).collect();
+        let beside = self.outboxes.iter().filter(|(id, _)| jobs.contains(id)).copied();
+        let due: BTreeSet<(JobId, LotIndex)> = due.into_iter().chain(beside).collect();
         let mut own = Vec::new();
         for (id, index) in due {
             self.outboxes.remove(&(id, index));

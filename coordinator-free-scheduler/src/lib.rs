@@ -38,7 +38,7 @@ mod view;
 pub mod wire;
 
 pub use attend::*;
-pub use auditor::{AuditStage, AuditView, Audited, Auditor, Flaw};
+pub use auditor::{AuditPlan, AuditStage, AuditView, Audited, Auditor, Flaw};
 pub use board::{
     Board, Merged,
     unit::{AuthorIndex, Decision, FailReason, Mark, Once, Opened, Standing, Unit, Voucher},

@@ -6,8 +6,9 @@
 use crate::{
     Answer, Auditor, Changes, CommandError, Commit, Config, DOUBT_MS, Fault, Input, Job, JobId,
     LIMITS, Ledger, LotIndex, Manifest, Mark, Millis, Nonce, Notice, Output, PeerKey, Query,
-    Record, SignedBatch, SignedManifest, UnitIndex, Void, attend::Joining, commitment,
-    journal::Journal, lot::Ran, outbox::Done, rng::Rng, statement::Batch, sync::Answered,
+    Record, SealedAnswer, SignedBatch, SignedManifest, UnitIndex, Void, attend::Joining,
+    commitment, journal::Journal, lot::Ran, outbox::Done, rng::Rng, statement::Batch,
+    sync::Answered,
 };
 use alloc::{
     boxed::Box,
@@ -276,17 +277,17 @@ impl Node {
         let Some(lot) = self.lot(id, index) else { return Ok(Vec::new()) };
         lot.unit_fuel = unit_fuel;
         let (merged, changes) = lot.merge(signed, batch.clone(), now, &pace)?;
-        let sealed: Vec<_> = merged
-            .sealed
-            .iter()
-            .map(|(author, sealed)| (lot.board.key(*author), sealed.clone()))
-            .collect();
+        let sealed = merged.sealed.into_iter();
+        let sealed = sealed.map(|(author, sealed)| (lot.board.key(author), sealed));
+        let sealed: Vec<(PeerKey, SealedAnswer)> =
+            sealed.filter(|(peer, sealed)| lot.board.may_answer(*peer, sealed.unit)).collect();
         self.audit_hears(id, author, &merged.logged, sealed);
         for fault in merged.faults {
             self.fault(author, fault);
         }
         self.on_changes(now, id, changes);
         self.follow_up(id, index);
+        self.follow_draws(id, index);
         if self.jobs.get(&id).is_some_and(Job::cancelled) {
             self.tell_end(id);
         }
@@ -390,7 +391,7 @@ impl Node {
         if let Ok((answer, _)) = &end {
             self.burned(answer.fuel, took_us);
             if let Some(job) = self.jobs.get_mut(&id) {
-                job.took(took_us);
+                job.took(took_us, answer.fuel);
             }
         }
         if self.auditor(id).is_some_and(|auditor| auditor.ended(unit)) {

@@ -1,7 +1,7 @@
 //! What this node is about to say of one lot, until it fits a batch and its time has come.
 use crate::{
     Answer, AuditStep, BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, Call, ClaimedUnits, Commit, Millis,
-    Nonce, Opening, SealedAnswer, Statement, UnitIndex, Void,
+    Nonce, Opening, SealedAnswer, Statement, UnitIndex, Void, wire,
 };
 use alloc::{collections::BTreeMap, vec::Vec};
 
@@ -15,6 +15,8 @@ const SPAN_BYTES: usize = 5 + 5;
 const COMMIT_BYTES: usize = 5 + 32;
 /// Bytes that a sealed answer takes beside itself: unit and length.
 const SEALED_BYTES: usize = 5 + 2;
+/// Bytes that a step may take beside itself: tag, place and number of steps.
+const STEP_BYTES: usize = 16;
 /// Bytes that a call takes beyond what it cites and declines: unit and lengths.
 const CALL_BYTES: usize = 5 + 2;
 /// Bytes that an opening takes beyond what it cites: unit, answer, nonce, and their lengths.
@@ -226,7 +228,7 @@ impl Outbox {
             }
         }
         for step in self.orders.drain(..) {
-            cut.begin_if_full(step.bytes(), step.entries());
+            cut.begin_if_full(wire::encode(&step).len() + STEP_BYTES, step.entries());
             match cut.statements().last_mut() {
                 Some(Statement::Audit { steps, .. }) => steps.push(step),
                 _ => {

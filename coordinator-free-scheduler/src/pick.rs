@@ -118,16 +118,18 @@ impl Node {
     /// whether it could.
     fn claim_more(&mut self, now: Millis, id: JobId) -> bool {
         let listens = |lot: LotIndex| self.listens(now, id, lot);
-        let open = |job: &Job| {
-            let mut lots = job.lots.iter().filter(|(_, lot)| lot.open_units() > 0);
-            lots.find(|(index, _)| !listens(**index)).map(|(index, _)| *index)
-        };
         let Some(job) = self.jobs.get(&id) else { return false };
-        match open(job) {
-            Some(index) => self.claim_in(now, id, index),
-            None if now < job.look_again => false,
-            None => self.attend_more(now, id),
+        let open = job.lots.iter().filter(|(_, lot)| lot.open_units() > 0);
+        let open: Vec<LotIndex> =
+            open.map(|(index, _)| *index).filter(|index| !listens(*index)).collect();
+        let look_again = job.look_again;
+        // Of an audited job a node takes its share of each lot, and no more.
+        let audited = job.is_audited();
+        let most = if audited { open.len() } else { 1 };
+        if open.iter().take(most).any(|index| self.claim_in(now, id, *index)) {
+            return true;
         }
+        (open.is_empty() || audited) && now >= look_again && self.attend_more(now, id)
     }
 
     fn claim_in(&mut self, now: Millis, id: JobId, index: LotIndex) -> bool {

@@ -16,6 +16,9 @@ impl Node {
                 self.add_job(now, signed, Box::new(manifest))?;
                 if let Some(job) = self.jobs.get_mut(&id) {
                     job.from_journal = true;
+                    if let Some(auditor) = &mut job.auditor {
+                        auditor.await_journal();
+                    }
                 }
                 Ok(())
             }
@@ -58,6 +61,9 @@ impl Node {
         let pace = self.config.pace;
         for job in self.jobs.values_mut() {
             job.ended = false;
+            if let Some(auditor) = &mut job.auditor {
+                auditor.restore();
+            }
             for lot in job.lots.values_mut() {
                 lot.resume(now, &pace);
             }

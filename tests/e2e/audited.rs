@@ -1,5 +1,6 @@
 //! Audited jobs between real processes: what is released is right, and its certificate says why.
 use crate::harness::{Node, Place, end_all, field, module, number, run, text, wait_for};
+use serde_json::Value;
 use std::fs;
 
 const TCP: [&str; 4] = ["--listen", "/ip4/127.0.0.1/tcp/0", "--cores", "1"];
@@ -26,7 +27,9 @@ fn liars_are_caught_alone_and_together() {
         let verified = run(["verify", text(&out.join("results")), "--json"]).json();
         assert_eq!(number(&verified, "outputs"), 1200, "{verified}");
         let released = &verified["released"];
-        assert_eq!((number(released, "members"), number(released, "lost")), (3, 2), "{released}");
+        // Units are so short that one of the three others may answer too few to be known.
+        assert!((2..=3).contains(&number(released, "members")), "{released}");
+        assert_eq!(number(released, "lost"), 2, "{released}");
         assert_eq!(released["by"], verified["owner"]);
     }
 }
@@ -62,6 +65,13 @@ fn an_owner_that_is_killed_goes_on_and_proves_what_it_released() {
     assert_eq!(field(&status, "state"), "done", "{status}");
     assert_eq!(status["output_digest"], module::walked_digest(UNITS, ROUNDS));
     assert_eq!(field(&status["audit"], "stage"), "released");
+    // Who proved itself once is known at the next job.
+    let file = place.path("walk/job.toml");
+    let again = owner.json(&["submit", text(&file), "--again"]);
+    let again = owner.wait_ended(again["job"].as_str().expect("an id"));
+    let own = |status: &Value| number(&status["audit"], "own_units");
+    assert_eq!(again["output_digest"], status["output_digest"]);
+    assert!(own(&again) < own(&status) / 4, "{again}");
     let out = place.path("out");
     owner.json(&["fetch", &job, "--out", text(&out)]);
     nodes.push(owner);

@@ -1,13 +1,22 @@
 //! What the owner does next: the steps that follow from what it knows.
-use super::{Auditor, ONE_CLASS, parts, proofs::quota};
+use super::{
+    Auditor, ONE_CLASS, parts,
+    proofs::{most, quota},
+};
 use crate::{
     AuditStep, Hash, Millis, PeerKey, Rng, UnitIndex,
     verify::audited::{Audit, Check, Phase},
 };
-use alloc::{collections::BTreeSet, vec, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    vec,
+    vec::Vec,
+};
 
 /// Peers on a roster below which the owner goes on computing, if there is anything left to compute.
 const MEMBERS_FEW: usize = 2;
+/// Units are drawn when fewer than this wait to be computed.
+const DRAW_BELOW: usize = 8;
 /// The owner computes so many units ahead of what its slots take.
 const AHEAD: usize = 64;
 
@@ -31,89 +40,114 @@ impl Auditor {
         steps
     }
 
-    /// Looks at the clock: who was drawn long ago, and is not `on` the unit, is silent. Units that
-    /// nobody can run are `voided`.
+    /// Looks at the clock: who was drawn long ago is silent, if it is not `busy`, which answers how long
+    /// it may take yet. Units that are `stuck` nobody else may run.
     pub fn look(
         &mut self,
         now: Millis,
-        patience_ms: u64,
-        on: impl Fn(UnitIndex, PeerKey) -> bool,
-        voided: impl Iterator<Item = UnitIndex>,
+        busy: impl Fn(UnitIndex, PeerKey) -> Option<u64>,
+        stuck: impl Iterator<Item = UnitIndex>,
     ) -> Vec<AuditStep> {
+        if self.is_over() {
+            return Vec::new();
+        }
+        // What could not be computed here is tried again.
         self.news = true;
-        voided.for_each(|unit| self.want(unit));
+        if self.audit.as_ref().is_some_and(|audit| audit.phase() == Phase::Executing) {
+            let room = AHEAD.saturating_sub(self.to_run.len() + self.running.len());
+            let open = |unit: &UnitIndex| {
+                self.audit.as_ref().is_some_and(|audit| audit.is_unexecuted(*unit))
+            };
+            let stuck: Vec<UnitIndex> = stuck.filter(open).take(room).collect();
+            stuck.into_iter().for_each(|unit| self.want(unit));
+        }
         let late = |(check, at): (&Check, &Millis)| {
-            let silent = now.since(*at) >= patience_ms;
-            let away = self.key(check.member).is_some_and(|key| !on(check.unit, key));
-            (silent && away).then_some(*check)
+            let patience_ms = busy(check.unit, self.key(check.member)?)?;
+            (now.since(*at) >= patience_ms).then_some(*check)
         };
         let late: Vec<Check> = self.drawn_at.iter().filter_map(late).collect();
         if late.is_empty() {
             return Vec::new();
         }
-        self.drawn_at.retain(|check, _| !late.contains(check));
+        for check in &late {
+            self.drawn_at.remove(check);
+        }
         let step = AuditStep::Silent(late);
         self.apply(&step);
         vec![step]
     }
 
+    /// Of these commits to undecided units, those whose answers were never sealed to this node are refused
+    /// after a while: others may run the units then.
+    pub fn await_answers(
+        &mut self,
+        now: Millis,
+        patience_ms: u64,
+        commits: impl Iterator<Item = (UnitIndex, PeerKey)>,
+    ) {
+        let known = |place: &(UnitIndex, PeerKey)| {
+            let here = self.answers.contains_key(place) || self.unreadable.contains(place);
+            here || self.reading.contains(place) || self.unread.contains_key(place)
+        };
+        let awaited: BTreeMap<_, _> = commits
+            .filter(|place| !known(place) && !self.refused.contains(place))
+            .map(|place| (place, self.awaited.get(&place).copied().unwrap_or(now)))
+            .collect();
+        let late = awaited.iter().filter(|(_, since)| now.since(**since) >= patience_ms);
+        let late: Vec<(UnitIndex, PeerKey)> = late.map(|(place, _)| *place).collect();
+        self.news |= !late.is_empty();
+        self.unreadable.extend(late);
+        self.awaited = awaited;
+    }
+
     // ---- before the roster -------------------------------------------------------------------
 
     fn proving(&mut self, rng: &mut Rng) -> Vec<AuditStep> {
-        let wrong = self
-            .proofs
-            .iter()
-            .filter(|(peer, proof)| proof.wrong && !self.told_lost.contains(peer));
-        let lost: Vec<AuditStep> =
-            wrong.map(|(peer, _)| AuditStep::Lost { peer, convicted: true }).collect();
-        let unread = |place: &&(UnitIndex, PeerKey)| !self.answers.contains_key(place);
-        let refused: Vec<_> = self.pending.iter().filter(unread).copied().collect();
-        if !refused.is_empty() {
-            return vec![AuditStep::Refused(refused)];
+        if !self.unreadable.is_empty() {
+            return vec![AuditStep::Refused(self.unreadable.iter().copied().collect())];
         }
+        let lost = self.proofs.lost().filter(|peer| !self.told_lost.contains(peer));
+        let lost: Vec<AuditStep> =
+            lost.map(|peer| AuditStep::Lost { peer, convicted: true }).collect();
         if !lost.is_empty() {
             return lost;
         }
-        self.draw_tests(rng);
-        if !self.to_run.is_empty() || !self.running.is_empty() {
+        let proofs = self.terms.proofs;
+        let warm = self.proofs.known(proofs) >= MEMBERS_FEW;
+        let few = self.proofs.members(proofs, ONE_CLASS).len() < MEMBERS_FEW;
+        if self.to_run.len() < DRAW_BELOW {
+            self.draw_tests(warm, few, rng);
+        }
+        let seen = if warm { self.answered } else { self.own.len() };
+        let computing = !self.to_run.is_empty() || !self.running.is_empty();
+        let more = few && self.own.len() < self.units as usize;
+        if computing || more || seen < quota(self.units) {
             return Vec::new();
         }
-        let members = self.proofs.members(self.terms.proofs, ONE_CLASS);
-        let few = members.len() < MEMBERS_FEW;
-        if self.own.len() < quota(self.units) || few && self.own.len() < self.units as usize {
-            return Vec::new();
-        }
-        parts(&members).collect()
+        parts(&self.proofs.members(proofs, ONE_CLASS)).collect()
     }
 
-    /// Draws units to compute: of each peer as many as it has to prove, then of all. An answer is
-    /// sealed before it is drawn, so nobody knows which of its answers are looked at.
-    fn draw_tests(&mut self, rng: &mut Rng) {
-        let mut wanted: BTreeSet<UnitIndex> = BTreeSet::new();
-        let (own, running) = (&self.own, &self.running);
-        let in_hand = self.to_run.len() + running.len();
-        let mut all: Vec<UnitIndex> = Vec::new();
-        for (_, proof) in self.proofs.iter_mut().filter(|(_, proof)| !proof.wrong) {
-            proof.untested.retain(|unit| !own.contains_key(unit));
-            let under_way =
-                |unit: &&UnitIndex| running.contains(unit) || self.to_run.contains(unit);
-            let testing = proof.untested.iter().filter(under_way).count();
-            let missing =
-                usize::from(self.terms.proofs).saturating_sub(proof.agreed as usize + testing);
-            let mut left: Vec<UnitIndex> =
-                proof.untested.iter().filter(|unit| !under_way(unit)).copied().collect();
-            for _ in 0..missing.min(left.len()) {
-                wanted.insert(left.swap_remove(rng.below(left.len() as u64) as usize));
-            }
-            all.extend(left);
+    /// Draws units to compute: of each peer as many as it has to prove; an owner that knows too few draws
+    /// more, of all. An answer is sealed before it is drawn, so nobody knows which are looked at.
+    fn draw_tests(&mut self, warm: bool, few: bool, rng: &mut Rng) {
+        let (running, to_run) = (&self.running, &self.to_run);
+        let under_way = |unit| running.contains(&unit) || to_run.contains(&unit);
+        let (mut wanted, mut others) = self.proofs.draw(self.terms.proofs, under_way, rng);
+        let done = self.own.len() + to_run.len() + running.len();
+        let (most, least) = match (few, warm) {
+            (true, _) => (self.units as usize, self.units as usize),
+            (false, false) => (most(self.units), quota(self.units)),
+            (false, true) => (most(self.units), 0),
+        };
+        // Newcomers without end do not put off the roster: some prove themselves at another job.
+        while wanted.len() > most.saturating_sub(done) {
+            wanted.pop_last();
         }
-        let few = self.proofs.members(self.terms.proofs, ONE_CLASS).len() < MEMBERS_FEW;
-        let least = if few { self.units as usize } else { quota(self.units) };
-        let missing = least.saturating_sub(self.own.len() + in_hand + wanted.len());
-        let room = AHEAD.saturating_sub(in_hand + wanted.len());
-        all.retain(|unit| !wanted.contains(unit));
-        for _ in 0..missing.min(room).min(all.len()) {
-            wanted.insert(all.swap_remove(rng.below(all.len() as u64) as usize));
+        let in_hand = to_run.len() + running.len() + wanted.len();
+        let missing = least.saturating_sub(done + wanted.len());
+        let missing = missing.min(AHEAD.saturating_sub(in_hand)).min(others.len());
+        for _ in 0..missing {
+            wanted.insert(others.swap_remove(rng.below(others.len() as u64) as usize));
         }
         wanted.into_iter().for_each(|unit| self.want(unit));
     }
@@ -125,9 +159,10 @@ impl Auditor {
         // Tried out on a copy of what counts, since each that counts leaves less for the next.
         let own = self.own.keys().filter(|unit| !audit.is_final(**unit));
         let own: Vec<UnitIndex> = own.copied().collect();
-        let (mut counted, mut refused) = (Vec::new(), Vec::new());
+        let mut refused: Vec<_> = self.unreadable.iter().copied().collect();
+        let mut counted = Vec::new();
         let mut taken: BTreeSet<UnitIndex> = BTreeSet::new();
-        let mut took = alloc::collections::BTreeMap::new();
+        let mut took = BTreeMap::new();
         for (unit, peer) in &self.pending {
             let member = self.places.get(peer).copied();
             let Some(member) = member.filter(|_| self.answers.contains_key(&(*unit, *peer))) else {
@@ -165,13 +200,13 @@ impl Auditor {
     fn close(&mut self) -> Vec<AuditStep> {
         let Some(audit) = &self.audit else { return Vec::new() };
         let pass = audit.pass();
-        let open: Vec<UnitIndex> = audit.unexecuted().take(AHEAD).collect();
-        if open.is_empty() {
+        if audit.open() == 0 {
             let closed = |seed: &Hash| AuditStep::Closed { pass, seed: *seed };
             return self.seeds.get(&pass).map(closed).into_iter().collect();
         }
         let mut members = 0..self.roster.len() as u32;
         if !members.any(|member| audit.may_take(member)) {
+            let open: Vec<UnitIndex> = audit.unexecuted().take(AHEAD).collect();
             open.into_iter().for_each(|unit| self.want(unit));
         }
         Vec::new()
@@ -188,7 +223,9 @@ impl Auditor {
         let fresh: Vec<Check> =
             due.iter().filter(|check| !self.drawn_at.contains_key(check)).copied().collect();
         self.drawn_at.extend(fresh.iter().map(|check| (*check, now)));
-        self.drawn_at.retain(|check, _| !here.contains(check));
+        for check in &here {
+            self.drawn_at.remove(check);
+        }
         let mut steps = Vec::new();
         if !fresh.is_empty() {
             steps.push(AuditStep::Drawn(fresh));

@@ -8,12 +8,14 @@
 //! [`decide`] finds the next ones, [`Auditor::apply`] takes them. So a restart that reads them again,
 //! with the answers, is where it was. What it is not: what others act by; that is their boards.
 mod decide;
+mod plan;
 mod proofs;
 mod release;
 mod replay;
 
 use crate::{
-    Answer, AuditStep, AuditTerms, Hash, Manifest, Millis, Nonce, PeerKey, ROSTER_PART, UnitIndex,
+    Answer, AuditStep, AuditTerms, Hash, LotIndex, Manifest, Millis, Nonce, PeerKey, ROSTER_PART,
+    UnitIndex,
     verify::audited::{Audit, Check, Member, MemberIndex, Phase, Roster, Ruling, Terms, Vouch},
 };
 use alloc::{
@@ -21,11 +23,16 @@ use alloc::{
     vec,
     vec::Vec,
 };
+pub use plan::AuditPlan;
 use proofs::Proofs;
+pub use proofs::Trust;
 pub use replay::{Audited, Course, Flaw, Shown};
 
 /// The class of processors that everybody is taken to have, as long as none is declared.
 const ONE_CLASS: u8 = 0;
+
+/// Answers with what hid them, by unit and author.
+type Answers = BTreeMap<(UnitIndex, PeerKey), (Answer, Nonce)>;
 
 /// One audited job of this node's own.
 #[derive(Clone, Debug)]
@@ -33,17 +40,26 @@ pub struct Auditor {
     terms: AuditTerms,
     units: u32,
     /// Answers of others that this node could read and that fit their commits.
-    answers: BTreeMap<(UnitIndex, PeerKey), (Answer, Nonce)>,
+    answers: Answers,
     /// What this node computed itself.
     own: BTreeMap<UnitIndex, (Answer, Nonce)>,
     proofs: Proofs,
+    /// Units with an answer of somebody else.
+    answered: usize,
+    /// What released units say of those who answered them.
+    credits: BTreeMap<PeerKey, u64>,
     roster: Vec<Member>,
     audit: Option<Audit<Answer>>,
     places: BTreeMap<PeerKey, MemberIndex>,
+    /// Commits whose answers cannot be read, or never came.
+    unreadable: BTreeSet<(UnitIndex, PeerKey)>,
     /// Answers that neither count nor are refused yet.
     pending: BTreeSet<(UnitIndex, PeerKey)>,
+    refused: BTreeSet<(UnitIndex, PeerKey)>,
     told_lost: BTreeSet<PeerKey>,
     released: BTreeSet<UnitIndex>,
+    /// Released units that are not verified for want of a voucher.
+    unshown: BTreeSet<UnitIndex>,
     seeds: BTreeMap<u8, Hash>,
     asked: Option<u8>,
     drawn_at: BTreeMap<Check, Millis>,
@@ -52,8 +68,14 @@ pub struct Auditor {
     reading: BTreeSet<(UnitIndex, PeerKey)>,
     to_run: BTreeSet<UnitIndex>,
     running: BTreeSet<UnitIndex>,
+    /// Commits without a readable answer, and since when.
+    awaited: BTreeMap<(UnitIndex, PeerKey), Millis>,
     /// When answers that nobody has shown are to be looked for.
     pub(crate) reveal_at: Option<Millis>,
+    /// Drawn checks that never came.
+    silent: u32,
+    /// What this node said before a restart, until all of it is known.
+    restoring: Option<Course>,
     /// Whether anything is new since the last look.
     news: bool,
 }
@@ -94,6 +116,8 @@ pub struct AuditView {
     pub lost: u32,
     /// Executions by members and by the owner, as far as they count.
     pub executions: u64,
+    /// Whether it was released with as few wrong units as was asked for, and every check made.
+    pub achieved: bool,
     /// Wrong units that are expected among the released; none before that.
     pub estimate: Option<f64>,
 }
@@ -108,12 +132,17 @@ impl Auditor {
             answers: BTreeMap::new(),
             own: BTreeMap::new(),
             proofs: Proofs::default(),
+            answered: 0,
+            credits: BTreeMap::new(),
             roster: Vec::new(),
             audit: None,
             places: BTreeMap::new(),
+            unreadable: BTreeSet::new(),
             pending: BTreeSet::new(),
+            refused: BTreeSet::new(),
             told_lost: BTreeSet::new(),
             released: BTreeSet::new(),
+            unshown: BTreeSet::new(),
             seeds: BTreeMap::new(),
             asked: None,
             drawn_at: BTreeMap::new(),
@@ -121,7 +150,10 @@ impl Auditor {
             reading: BTreeSet::new(),
             to_run: BTreeSet::new(),
             running: BTreeSet::new(),
+            awaited: BTreeMap::new(),
             reveal_at: None,
+            silent: 0,
+            restoring: None,
             news: true,
         })
     }
@@ -130,8 +162,11 @@ impl Auditor {
 
     /// An answer was sealed to this node.
     pub fn sealed(&mut self, peer: PeerKey, unit: UnitIndex, bytes: Vec<u8>) {
-        if unit < self.units && bytes.len() <= crate::SEALED_BYTES_MAX {
-            self.unread.insert((unit, peer), bytes);
+        let place = (unit, peer);
+        let known = self.answers.contains_key(&place) || self.reading.contains(&place);
+        let fits = unit < self.units && bytes.len() <= crate::SEALED_BYTES_MAX;
+        if fits && !known && !self.refused.contains(&place) && !self.pending.contains(&place) {
+            self.unread.entry(place).or_insert(bytes);
         }
     }
 
@@ -148,22 +183,28 @@ impl Auditor {
         self.reading.remove(&(unit, peer));
         self.news = true;
         let Some((answer, nonce)) = answer else {
-            self.pending.insert((unit, peer));
+            self.unreadable.insert((unit, peer));
             return;
         };
+        if self.answers.contains_key(&(unit, peer)) {
+            return;
+        }
         let own = self.own.get(&unit).map(|(answer, _)| answer);
-        self.proofs.answered(peer, unit, &answer, own);
+        let first = answers_to(&self.answers, unit).next().is_none();
+        self.proofs.answered(peer, unit, &answer, own, first);
         self.pending.insert((unit, peer));
+        self.answered += usize::from(first);
         self.answers.insert((unit, peer), (answer, nonce));
     }
 
     /// What a unit came to here.
     pub fn computed(&mut self, unit: UnitIndex, answer: Answer, nonce: Nonce) {
         self.news = true;
-        for ((_, peer), (other, _)) in
-            self.answers.range((unit, PeerKey([0; 32]))..).take_while(|((of, _), _)| *of == unit)
-        {
-            self.proofs.compared(*peer, other, &answer);
+        if self.own.contains_key(&unit) {
+            return;
+        }
+        for (peer, other) in answers_to(&self.answers, unit) {
+            self.proofs.compared(peer, unit, other, &answer);
         }
         self.own.insert(unit, (answer, nonce));
     }
@@ -172,6 +213,30 @@ impl Auditor {
     pub fn seed(&mut self, pass: u8, seed: Hash) {
         self.seeds.insert(pass, seed);
         self.news = true;
+    }
+
+    /// A journal is about to be read again.
+    pub fn await_journal(&mut self) {
+        self.restoring = Some(Course::default());
+    }
+
+    /// What this node said before, of a lot.
+    pub fn said(&mut self, lot: LotIndex, first: u32, steps: Vec<AuditStep>) {
+        match &mut self.restoring {
+            Some(course) => course.add(lot, first, steps),
+            None => {
+                for step in &steps {
+                    self.apply(step);
+                }
+            }
+        }
+    }
+
+    /// All of the journal was read.
+    pub fn restore(&mut self) {
+        if let Some(course) = self.restoring.take() {
+            course.restore(self);
+        }
     }
 
     /// Takes a step: this node's own, now or before a restart, or the owner's in a certificate. Answers
@@ -188,12 +253,15 @@ impl Auditor {
         };
         let own = |unit: &UnitIndex| self.own.get(unit).map(|(answer, _)| answer.clone());
         match step {
-            AuditStep::Drawn(_) | AuditStep::Revealed(_) => true,
+            AuditStep::Revealed(_) => true,
+            AuditStep::Drawn(checks) => all(checks, |check| audit.is_drawn(*check)),
             // Each lot has a copy.
             AuditStep::Roster { members, .. } => members.iter().all(|m| self.roster.contains(m)),
             AuditStep::Refused(refused) => {
                 for place in refused {
                     self.pending.remove(place);
+                    self.unreadable.remove(place);
+                    self.refused.insert(*place);
                 }
                 true
             }
@@ -211,6 +279,7 @@ impl Auditor {
                 audit.checked(check.unit, vouch).is_ok()
             }),
             AuditStep::Silent(checks) => {
+                self.silent += checks.len() as u32;
                 all(checks, |check| audit.silent(check.unit, check.member).is_ok())
             }
             AuditStep::Ruled(units) => all(units, |unit| {
@@ -218,8 +287,9 @@ impl Auditor {
                 ruling.is_some_and(|ruling| audit.rule(*unit, ruling).is_ok())
             }),
             AuditStep::Lost { peer, .. } => {
-                self.told_lost.insert(*peer);
-                true
+                let place = self.places.get(peer);
+                let lost = place.is_some_and(|place| audit.lost().contains(place));
+                !self.told_lost.insert(*peer) || lost
             }
             AuditStep::Closed { pass, seed } => {
                 let closed = audit.pass() == *pass && audit.close(*seed).is_ok();
@@ -230,7 +300,14 @@ impl Auditor {
             }
             AuditStep::Settled { pass } => audit.pass() == *pass && audit.settle().is_ok(),
             AuditStep::Released(units) => {
-                self.released.extend(units.iter().map(|one| one.unit));
+                for one in units {
+                    self.released.insert(one.unit);
+                    let right = answers_to(&self.answers, one.unit);
+                    for (peer, _) in right.filter(|(_, answer)| **answer == one.answer) {
+                        let credit = self.credits.entry(peer).or_default();
+                        *credit = credit.saturating_add(one.answer.fuel);
+                    }
+                }
                 matches!(audit.phase(), Phase::Released(_))
             }
         }
@@ -256,6 +333,8 @@ impl Auditor {
             AuditStep::Refused(refused) => {
                 for place in refused {
                     self.pending.remove(place);
+                    self.unreadable.remove(place);
+                    self.refused.insert(*place);
                 }
                 true
             }
@@ -266,6 +345,10 @@ impl Auditor {
     fn open(&mut self) {
         let place = |(at, member): (usize, &Member)| (member.key, at as MemberIndex);
         self.places = self.roster.iter().enumerate().map(place).collect();
+        if self.places.len() < self.roster.len() {
+            // One peer in two places would check itself.
+            return;
+        }
         let AuditTerms { max_error_ppb, friends_percent, cost_max, .. } = self.terms;
         let terms = Terms {
             friends: f64::from(friends_percent) / 100.0,
@@ -273,6 +356,23 @@ impl Auditor {
             ..Terms::new(f64::from(max_error_ppb) / 1e9)
         };
         self.audit = Some(Audit::new(terms, Roster::new(self.roster.clone()), self.units));
+    }
+
+    /// What this job says of those who answered it.
+    pub fn trust(&self) -> BTreeMap<PeerKey, Trust> {
+        let trust = |(peer, trust): (PeerKey, Trust)| {
+            let fuel = self.credits.get(&peer).copied().unwrap_or(0);
+            let lost = self.told_lost.contains(&peer);
+            (peer, trust.join(Trust { agreed: 0, fuel, lost }))
+        };
+        self.proofs.here().map(trust).collect()
+    }
+
+    /// What earlier jobs say, as long as it matters.
+    pub fn learn(&mut self, known: impl FnOnce() -> BTreeMap<PeerKey, Trust>) {
+        if self.news && self.audit.is_none() {
+            self.proofs.learn(known());
+        }
     }
 
     // ---- its own runs ------------------------------------------------------------------------
@@ -284,9 +384,9 @@ impl Auditor {
         Some(unit)
     }
 
-    /// Whether this node computes a unit itself; it has ended now.
+    /// Whether this node computes a unit itself; it has ended now. If nothing came of it, it is tried
+    /// again at the next look at the clock.
     pub fn ended(&mut self, unit: UnitIndex) -> bool {
-        self.news = true;
         self.running.remove(&unit)
     }
 
@@ -306,7 +406,7 @@ impl Auditor {
     pub fn take_draw(&mut self) -> Option<u8> {
         let audit = self.audit.as_ref()?;
         let pass = audit.pass();
-        let closing = audit.phase() == Phase::Executing && audit.unexecuted().next().is_none();
+        let closing = audit.phase() == Phase::Executing && audit.open() == 0;
         let fresh = !self.seeds.contains_key(&pass) && self.asked != Some(pass);
         (closing && fresh).then(|| {
             self.asked = Some(pass);
@@ -328,12 +428,13 @@ impl Auditor {
         };
         AuditView {
             stage,
-            unexecuted: audit.map_or(0, |audit| audit.unexecuted().count() as u32),
+            unexecuted: audit.map_or(0, |audit| audit.open() as u32),
+            achieved: audit.is_some_and(Audit::is_achieved),
             own_units: self.own.len() as u32,
             members: self.places.len() as u32,
             pass: audit.map_or(0, Audit::pass),
             level: audit.map_or(0, |audit| audit.level().0),
-            waiting: audit.map_or(0, |audit| audit.unchecked().count() as u32),
+            waiting: audit.map_or(0, |audit| audit.waiting() as u32),
             disputed: audit.map_or(0, |audit| audit.disputed().len() as u32),
             lost: self.told_lost.len() as u32,
             executions: audit.map_or(0, Audit::executions),
@@ -344,6 +445,13 @@ impl Auditor {
     fn key(&self, member: MemberIndex) -> Option<PeerKey> {
         audit_key(&self.roster, member)
     }
+}
+
+/// Others' answers to a unit.
+fn answers_to(answers: &Answers, unit: UnitIndex) -> impl Iterator<Item = (PeerKey, &Answer)> {
+    let least = (unit, PeerKey([0; 32]));
+    let of = answers.range(least..).take_while(move |((other, _), _)| *other == unit);
+    of.map(|((_, peer), (answer, _))| (*peer, answer))
 }
 
 /// Does something to each, and answers whether it did to all.

@@ -1,7 +1,10 @@
 //! Whom a cold owner may trust: who was right about units that the owner computed itself, without
 //! knowing which. Keys are free, answers are not.
-use crate::{Answer, PeerKey, UnitIndex, verify::audited::Member};
-use alloc::{collections::BTreeMap, vec::Vec};
+use crate::{Answer, PeerKey, Rng, UnitIndex, verify::audited::Member};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
 
 /// The least that a cold owner computes itself, units …
 const LEAST_UNITS: u32 = 200;
@@ -15,20 +18,39 @@ const WEIGHT_TIMES: u64 = 4;
 /// What a peer's answers were worth.
 #[derive(Clone, Debug, Default)]
 pub struct Proof {
-    /// Units that it answered, and that were not compared yet.
-    pub untested: Vec<UnitIndex>,
+    /// Units that it answered first, and that were not compared yet.
+    untested: Vec<UnitIndex>,
+    trust: Trust,
+}
+
+/// What an owner's jobs say of a peer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Trust {
     /// Answers that were the owner's own.
     pub agreed: u32,
-    /// Fuel of these.
+    /// Fuel of its right answers.
     pub fuel: u64,
-    /// Whether one was not.
-    pub wrong: bool,
+    /// Whether its word was lost.
+    pub lost: bool,
+}
+
+impl Trust {
+    /// What both say.
+    pub fn join(self, other: Trust) -> Trust {
+        Trust {
+            agreed: self.agreed.saturating_add(other.agreed),
+            fuel: self.fuel.saturating_add(other.fuel),
+            lost: self.lost || other.lost,
+        }
+    }
 }
 
 /// All peers that answered anything.
 #[derive(Clone, Debug, Default)]
 pub struct Proofs {
     peers: BTreeMap<PeerKey, Proof>,
+    /// What earlier jobs say.
+    known: BTreeMap<PeerKey, Trust>,
 }
 
 impl Proofs {
@@ -39,56 +61,109 @@ impl Proofs {
         unit: UnitIndex,
         answer: &Answer,
         own: Option<&Answer>,
+        first: bool,
     ) {
-        match own {
-            Some(own) => self.compared(peer, answer, own),
-            None => self.peers.entry(peer).or_default().untested.push(unit),
-        }
-    }
-
-    /// A peer's answer and the owner's own.
-    pub fn compared(&mut self, peer: PeerKey, answer: &Answer, own: &Answer) {
         let proof = self.peers.entry(peer).or_default();
-        match answer == own {
-            true => {
-                proof.agreed += 1;
-                proof.fuel = proof.fuel.saturating_add(own.fuel);
-            }
-            false => proof.wrong = true,
+        match own {
+            // That the owner was on it can be known by now: being right proves nothing any more.
+            Some(own) => proof.trust.lost |= answer != own,
+            None if first => proof.untested.push(unit),
+            None => {}
         }
     }
 
-    /// All of them.
-    pub fn iter(&self) -> impl Iterator<Item = (PeerKey, &Proof)> {
-        self.peers.iter().map(|(peer, proof)| (*peer, proof))
+    /// A peer's answer and the owner's own, which was not there yet when the peer answered. Right is only
+    /// the first who answered the unit: many keys would show one answer otherwise.
+    pub fn compared(&mut self, peer: PeerKey, unit: UnitIndex, answer: &Answer, own: &Answer) {
+        let proof = self.peers.entry(peer).or_default();
+        let first = proof.untested.contains(&unit);
+        proof.untested.retain(|other| *other != unit);
+        proof.trust = match answer == own {
+            true if first => proof.trust.join(Trust { agreed: 1, fuel: own.fuel, lost: false }),
+            true => proof.trust,
+            false => Trust { lost: true, ..proof.trust },
+        };
     }
 
-    /// The same, to draw from.
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = (PeerKey, &mut Proof)> {
-        self.peers.iter_mut().map(|(peer, proof)| (*peer, proof))
+    /// What is known from earlier jobs.
+    pub fn learn(&mut self, known: BTreeMap<PeerKey, Trust>) {
+        self.known = known;
+    }
+
+    /// What this job says of each.
+    pub fn here(&self) -> impl Iterator<Item = (PeerKey, Trust)> {
+        self.peers.iter().map(|(peer, proof)| (*peer, proof.trust))
+    }
+
+    /// What this job and those before say of each who answered here.
+    fn all(&self) -> impl Iterator<Item = (PeerKey, Trust)> {
+        let before = |peer| self.known.get(&peer).copied().unwrap_or_default();
+        self.here().map(move |(peer, trust)| (peer, trust.join(before(peer))))
+    }
+
+    /// Who was wrong, now or before.
+    pub fn lost(&self) -> impl Iterator<Item = PeerKey> {
+        self.all().filter(|(_, trust)| trust.lost).map(|(peer, _)| peer)
+    }
+
+    /// How many are proven by earlier jobs alone.
+    pub fn known(&self, proofs: u8) -> usize {
+        let known = self.here().filter_map(|(peer, _)| self.known.get(&peer));
+        known.filter(|trust| !trust.lost && trust.agreed >= proofs.into()).count()
+    }
+
+    /// Units to compute so that everybody has as many proofs as it needs, of those not
+    /// under way; and the other ones that could be.
+    pub fn draw(
+        &mut self,
+        proofs: u8,
+        under_way: impl Fn(UnitIndex) -> bool,
+        rng: &mut Rng,
+    ) -> (BTreeSet<UnitIndex>, Vec<UnitIndex>) {
+        let known: Vec<(PeerKey, Trust)> = self.all().filter(|(_, trust)| !trust.lost).collect();
+        let (mut wanted, mut others) = (BTreeSet::new(), Vec::new());
+        for (peer, trust) in known {
+            let Some(proof) = self.peers.get_mut(&peer) else { continue };
+            let (testing, mut left): (Vec<UnitIndex>, Vec<UnitIndex>) =
+                proof.untested.iter().partition(|unit| under_way(**unit));
+            let had = trust.agreed as usize + testing.len();
+            for _ in 0..usize::from(proofs).saturating_sub(had).min(left.len()) {
+                wanted.insert(left.swap_remove(rng.below(left.len() as u64) as usize));
+            }
+            others.extend(left);
+        }
+        others.retain(|unit| !wanted.contains(unit));
+        (wanted, others)
     }
 
     /// Those who were right so often and never wrong, with weights by what they computed.
     pub fn members(&self, proofs: u8, class: u8) -> Vec<Member> {
         let proven =
-            |(_, proof): &(PeerKey, &Proof)| !proof.wrong && proof.agreed >= u32::from(proofs);
-        let mut fuels: Vec<u64> = self.iter().filter(proven).map(|(_, proof)| proof.fuel).collect();
+            |(_, trust): &(PeerKey, Trust)| !trust.lost && trust.agreed >= u32::from(proofs);
+        let proven: Vec<(PeerKey, Trust)> = self.all().filter(proven).collect();
+        let mut fuels: Vec<u64> = proven.iter().map(|(_, trust)| trust.fuel).collect();
         fuels.sort_unstable();
         let middle = fuels.get(fuels.len() / 2).copied().unwrap_or(1).max(1);
         let weight = |fuel: u64| {
-            let by_fuel = (u128::from(fuel) * u128::from(WEIGHT) / u128::from(middle)) as u64;
-            by_fuel.clamp(WEIGHT / WEIGHT_TIMES, WEIGHT * WEIGHT_TIMES) as u32
+            let by_fuel = u128::from(fuel) * u128::from(WEIGHT) / u128::from(middle);
+            (by_fuel as u64).clamp(WEIGHT / WEIGHT_TIMES, WEIGHT * WEIGHT_TIMES) as u32
         };
-        let member = |(key, proof): (PeerKey, &Proof)| Member {
+        let member = |(key, trust): (PeerKey, Trust)| Member {
             key,
-            weight: weight(proof.fuel),
+            weight: weight(trust.fuel),
             arch: class,
         };
-        self.iter().filter(proven).map(member).collect()
+        proven.into_iter().map(member).collect()
     }
 }
 
-/// Units that the owner computes itself before it trusts anybody.
+/// Units that an owner computes itself at most before it trusts those whom it has come to know.
+pub fn most(units: u32) -> usize {
+    2 * quota(units)
+}
+
+/// Units that an owner computes itself before it trusts anybody; who knows enough peers waits for as
+/// many to be answered.
 pub fn quota(units: u32) -> usize {
     (units / LEAST_SHARE).max(LEAST_UNITS).min(units) as usize
 }

@@ -9,6 +9,9 @@ const REVEAL_MS: u64 = 10_000;
 impl Auditor {
     /// What can be released and is not; the owner computes what nobody answered.
     pub(super) fn releasing(&mut self) -> Vec<AuditStep> {
+        if self.released.len() >= self.units as usize {
+            return self.release_again();
+        }
         let left: Vec<UnitIndex> =
             (0..self.units).filter(|unit| !self.released.contains(unit)).collect();
         let released: Vec<Release> = left.iter().filter_map(|unit| self.release(*unit)).collect();
@@ -17,6 +20,35 @@ impl Auditor {
             return Vec::new();
         }
         vec![AuditStep::Released(released)]
+    }
+
+    /// Released units that no voucher shows any more, as whoever gave the answer has taken it back: the
+    /// owner stands in with its own.
+    fn release_again(&mut self) -> Vec<AuditStep> {
+        let here = self.unshown.iter().filter_map(|unit| {
+            let (answer, nonce) = self.own.get(unit)?;
+            Some(Release { unit: *unit, member: None, answer: answer.clone(), nonce: *nonce })
+        });
+        let again: Vec<Release> = here.collect();
+        let missing = self.unshown.iter().filter(|unit| !self.own.contains_key(unit));
+        let missing: Vec<UnitIndex> = missing.copied().collect();
+        missing.into_iter().for_each(|unit| self.want(unit));
+        for release in &again {
+            self.unshown.remove(&release.unit);
+        }
+        if again.is_empty() { Vec::new() } else { vec![AuditStep::Released(again)] }
+    }
+
+    /// Whether all is released and nothing is left to do.
+    pub(super) fn is_over(&self) -> bool {
+        self.released.len() >= self.units as usize && self.unshown.is_empty()
+    }
+
+    /// These are released and not verified on this node's own board.
+    pub fn note_unshown(&mut self, units: impl Iterator<Item = UnitIndex>) {
+        let before = self.unshown.len();
+        self.unshown.extend(units.filter(|unit| self.released.contains(unit)));
+        self.news |= self.unshown.len() > before;
     }
 
     /// Whether it is time to show what others should have shown: authors have a while to do it

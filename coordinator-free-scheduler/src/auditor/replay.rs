@@ -1,7 +1,7 @@
 //! An owner's audit, told again from what it said and from the answers: whether its verdicts follow.
 use super::Auditor;
 use crate::{
-    Answer, AuditStep, Hash, LotIndex, Manifest, Nonce, PeerKey, Profile, UnitIndex, seed_before,
+    Answer, AuditStep, Hash, LotIndex, Manifest, Nonce, PeerKey, Release, UnitIndex, seed_before,
     verify::audited::{Audit, Phase},
     wire,
 };
@@ -26,6 +26,12 @@ pub struct Audited {
     pub level: f64,
     /// Executions that counted.
     pub executions: u64,
+    /// Units that rest on the owner's own computation.
+    pub own_units: u32,
+    /// Checks that were drawn and never came.
+    pub silent: u32,
+    /// Whether as few wrong units are expected as were allowed, and every check was made.
+    pub achieved: bool,
     /// Wrong units expected among the released.
     pub estimated_wrong: f64,
     /// The most that were allowed.
@@ -85,6 +91,11 @@ pub type Shown = (UnitIndex, PeerKey, Answer, Nonce);
 impl Course {
     /// Adds steps that the owner said of a lot, from a place on.
     pub fn add(&mut self, lot: LotIndex, first: u32, steps: Vec<AuditStep>) {
+        let last = first.checked_add(steps.len() as u32);
+        if last.is_none() {
+            self.two_faced = Some(lot);
+            return;
+        }
         for (place, step) in (first..).zip(steps) {
             let lots = self.lots.entry(lot).or_default();
             match lots.get(&place) {
@@ -103,6 +114,14 @@ impl Course {
         if let Some(lot) = self.two_faced {
             return Err(Flaw::TwoFaced(lot));
         }
+        let released = self.steps().map(|step| match step {
+            AuditStep::Released(all) => all.len(),
+            _ => 0,
+        });
+        // Before anything is laid out for as many units as a manifest may name.
+        if released.sum::<usize>() < manifest.work.units.count() as usize {
+            return Err(Flaw::Unfinished);
+        }
         let mut auditor = Auditor::new(manifest).ok_or(Flaw::Unfinished)?;
         for (unit, peer, answer, nonce) in shown.iter().cloned() {
             match peer == manifest.owner {
@@ -114,9 +133,28 @@ impl Course {
         if missing > 0 {
             return Err(Flaw::Missing(missing));
         }
-        let mut walk = Walk { manifest, auditor, lots: self.lots, at: BTreeMap::new() };
-        walk.take_all()?;
-        walk.auditor.proof()
+        let mut walk = Walk { auditor: &mut auditor, lots: self.lots, at: BTreeMap::new() };
+        walk.take_all(|lot, place, step, auditor| {
+            if let AuditStep::Closed { pass, seed } = step {
+                check_seed(auditor, *pass, *seed)?;
+            }
+            if !auditor.apply(step) {
+                return Err(Flaw::Step(lot, place));
+            }
+            check_released(auditor, step)
+        })?;
+        auditor.proof()
+    }
+
+    /// Takes what this node said before a restart, each lot's steps in their order, however its journal
+    /// mixed the lots.
+    pub fn restore(self, auditor: &mut Auditor) {
+        let mut walk = Walk { auditor, lots: self.lots, at: BTreeMap::new() };
+        // What a crash left without the rest is said anew.
+        let _ = walk.take_all(|_, _, step, auditor| {
+            auditor.apply(step);
+            Ok(())
+        });
     }
 
     /// Steps that are not here, and answers that those which are here name.
@@ -161,69 +199,80 @@ impl Course {
 /// Steps of several lots on their way: within a lot each in its turn, and what is about the whole job
 /// only when every lot is there.
 struct Walk<'a> {
-    manifest: &'a Manifest,
-    auditor: Auditor,
+    auditor: &'a mut Auditor,
     lots: BTreeMap<LotIndex, BTreeMap<u32, AuditStep>>,
     at: BTreeMap<LotIndex, u32>,
 }
 
 impl Walk<'_> {
-    fn take_all(&mut self) -> Result<(), Flaw> {
+    fn take_all(
+        &mut self,
+        mut take: impl FnMut(LotIndex, u32, &AuditStep, &mut Auditor) -> Result<(), Flaw>,
+    ) -> Result<(), Flaw> {
         let lots: Vec<LotIndex> = self.lots.keys().copied().collect();
         loop {
             for lot in &lots {
-                while let Some(step) = self.next(*lot).filter(|step| !waits(step)) {
-                    self.take(*lot, &step)?;
+                while let Some((place, step)) = self.next(*lot) {
+                    take(*lot, place, &step, self.auditor)?;
                 }
             }
-            let heads: Vec<(LotIndex, AuditStep)> =
-                lots.iter().filter_map(|lot| Some((*lot, self.next(*lot)?))).collect();
-            let ruled = heads.iter().find(|(_, step)| matches!(step, AuditStep::Ruled(_)));
-            let Some((lot, step)) = ruled.or(heads.first()).cloned() else { return Ok(()) };
-            if let AuditStep::Closed { pass, seed } = &step {
-                self.check_seed(*pass, *seed)?;
-            }
-            self.take(lot, &step)?;
+            let heads: Vec<LotIndex> =
+                lots.iter().filter(|lot| self.head(**lot).is_some()).copied().collect();
+            let ruled = |lot: &&LotIndex| matches!(self.head(**lot), Some(AuditStep::Ruled(_)));
+            let Some(lot) = heads.iter().find(ruled).or(heads.first()).copied() else {
+                return Ok(());
+            };
+            let Some((place, step)) = self.step(lot) else { return Ok(()) };
+            take(lot, place, &step, self.auditor)?;
             // Each lot has a copy of what ends a phase.
-            for (other, copy) in &heads {
-                let same = *other != lot && *copy == step;
-                if same && !matches!(step, AuditStep::Ruled(_) | AuditStep::Released(_)) {
-                    *self.at.entry(*other).or_default() += 1;
+            if !matches!(step, AuditStep::Ruled(_) | AuditStep::Released(_)) {
+                for other in heads.into_iter().filter(|other| *other != lot) {
+                    if self.head(other) == Some(&step) {
+                        self.step(other);
+                    }
                 }
             }
         }
     }
 
-    fn next(&self, lot: LotIndex) -> Option<AuditStep> {
-        let at = self.at.get(&lot).copied().unwrap_or(0);
-        self.lots.get(&lot)?.get(&at).cloned()
+    fn head(&self, lot: LotIndex) -> Option<&AuditStep> {
+        self.lots.get(&lot)?.get(&self.at.get(&lot).copied().unwrap_or(0))
     }
 
-    fn take(&mut self, lot: LotIndex, step: &AuditStep) -> Result<(), Flaw> {
+    /// The step of a lot whose turn it is, if it need not wait; it is gone then.
+    fn next(&mut self, lot: LotIndex) -> Option<(u32, AuditStep)> {
+        match self.head(lot) {
+            Some(step) if !waits(step) => self.step(lot),
+            Some(_) | None => None,
+        }
+    }
+
+    fn step(&mut self, lot: LotIndex) -> Option<(u32, AuditStep)> {
         let at = self.at.entry(lot).or_default();
-        let place = *at;
+        let step = self.lots.get_mut(&lot)?.remove(at)?;
         *at += 1;
-        if !self.auditor.apply(step) {
-            return Err(Flaw::Step(lot, place));
-        }
-        if let AuditStep::Released(all) = step {
-            let audit = self.auditor.audit.as_ref();
-            let other = all.iter().find(|one| {
-                let known = audit.and_then(|audit| audit.answer(one.unit));
-                known.is_some_and(|known| *known != one.answer)
-            });
-            return other.map_or(Ok(()), |one| Err(Flaw::Answer(one.unit)));
-        }
-        Ok(())
+        Some((*at - 1, step))
     }
+}
 
-    fn check_seed(&self, pass: u8, seed: Hash) -> Result<(), Flaw> {
-        let Profile::Audited(terms) = self.manifest.profile else { return Err(Flaw::Unfinished) };
-        let end = (0..=pass).fold(seed, |seed, _| seed_before(&seed));
-        match end == terms.seeds {
-            true => Ok(()),
-            false => Err(Flaw::Seed(pass)),
-        }
+fn check_seed(auditor: &Auditor, pass: u8, seed: Hash) -> Result<(), Flaw> {
+    let end = (0..=pass).fold(seed, |seed, _| seed_before(&seed));
+    match end == auditor.terms.seeds {
+        true => Ok(()),
+        false => Err(Flaw::Seed(pass)),
+    }
+}
+
+/// What is released is what the audit came to; or, where it has no answer, the owner's own.
+fn check_released(auditor: &Auditor, step: &AuditStep) -> Result<(), Flaw> {
+    let (AuditStep::Released(all), Some(audit)) = (step, &auditor.audit) else { return Ok(()) };
+    let right = |one: &&Release| {
+        let own = || auditor.own.get(&one.unit).map(|(answer, _)| answer);
+        audit.answer(one.unit).or_else(own) == Some(&one.answer)
+    };
+    match all.iter().find(|one| !right(one)) {
+        Some(one) => Err(Flaw::Answer(one.unit)),
+        None => Ok(()),
     }
 }
 
@@ -232,6 +281,7 @@ fn waits(step: &AuditStep) -> bool {
     matches!(
         step,
         AuditStep::Ruled(_)
+            | AuditStep::Lost { .. }
             | AuditStep::Closed { .. }
             | AuditStep::Settled { .. }
             | AuditStep::Released(_)
@@ -253,6 +303,9 @@ impl Auditor {
             passes: audit.pass() + 1,
             level: audit.level().checkers(),
             executions: audit.executions(),
+            own_units: (0..self.units).filter(|unit| audit.is_final(*unit)).count() as u32,
+            silent: self.silent,
+            achieved: audit.is_achieved(),
             estimated_wrong,
             allowed_wrong: f64::from(self.terms.max_error_ppb) / 1e9 * f64::from(self.units),
         })

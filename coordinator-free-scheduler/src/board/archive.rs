@@ -3,7 +3,7 @@
 //!
 //! A board holds very many units, and at any time few of them change. What is put away and restored
 //! is what it was: joining what the logs say gives the same in any order.
-use super::{Board, Unit, log::Author, unit::Said};
+use super::{Board, Unit, UnitName, log::Author, unit::Said};
 use crate::{Decision, SignedBatch, UnitIndex, board::unit::AuthorIndex};
 use alloc::{
     boxed::Box,
@@ -52,9 +52,22 @@ impl Slot {
     pub(super) fn tried_by(&self, author: AuthorIndex) -> bool {
         match self {
             Slot::Blank => false,
-            Slot::Known(unit) => unit.tried_by(author),
+            Slot::Known(unit) => {
+                let owner = unit.orders.as_ref().map(|orders| orders.author);
+                owner == Some(author) || unit.tried_by(author)
+            }
             Slot::Archived(authors) => authors.contains(&author),
         }
+    }
+
+    /// Whether it is looked at, and something was said of it.
+    pub(super) fn is_known(&self) -> bool {
+        matches!(self, Slot::Known(_))
+    }
+
+    /// Whether the owner of an audited job said something of it.
+    pub(super) fn is_ordered(&self) -> bool {
+        matches!(self, Slot::Known(unit) if unit.orders.is_some())
     }
 
     fn bytes(&self) -> usize {
@@ -113,7 +126,8 @@ impl Board {
             }
         }
         authors.into_iter().for_each(|author| self.read_again(author, &mut recalled));
-        for known in recalled.values_mut() {
+        for (unit, known) in &mut recalled {
+            self.show(*unit, known);
             known.standing = self.stand(known);
         }
         recalled
@@ -125,9 +139,10 @@ impl Board {
         let about = logs.iter().flat_map(|(_, log)| log.about(units));
         for signed in about.cloned().collect::<Vec<SignedBatch>>() {
             let Ok(batch) = signed.open() else { continue };
-            for (unit, said) in batch.statements.iter().flat_map(Said::of) {
+            let said = batch.statements.iter().filter(|one| self.admits(author, one));
+            for (unit, said) in said.flat_map(Said::of) {
                 if let Some(known) = units.get_mut(&unit) {
-                    self.join(known, unit, (author, *key), said);
+                    known.hear(UnitName { job: self.job, unit, author: *key }, author, said);
                 }
             }
         }

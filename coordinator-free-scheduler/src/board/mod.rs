@@ -9,8 +9,8 @@ pub mod orders;
 pub mod unit;
 
 use crate::{
-    ClaimedUnits, Decision, Fault, Hash, JobId, LIMITS, LotIndex, Opening, PeerKey, Place, Profile,
-    SealedAnswer, SignedBatch, Span, Statement, UnitIndex, Verdict,
+    AuditStep, ClaimedUnits, Decision, Fault, Hash, JobId, LIMITS, LotIndex, Opening, PeerKey,
+    Place, Profile, SealedAnswer, SignedBatch, Span, Statement, UnitIndex, Verdict, commitment,
     statement::Batch,
     verify::{audited, quorum},
 };
@@ -151,10 +151,32 @@ impl Board {
         Ok(index)
     }
 
+    /// The place of an author in the list, if it has said anything.
+    pub fn index_of(&self, key: PeerKey) -> Option<AuthorIndex> {
+        self.by_key.get(&key).copied()
+    }
+
+    /// Whether a peer has committed to a unit, and the owner of an audited job may count it.
+    pub fn may_answer(&self, peer: PeerKey, unit: UnitIndex) -> bool {
+        let believed = self.orders().is_some_and(|orders| orders.believes(peer));
+        believed && self.commit_of(peer, unit).is_some()
+    }
+
     /// What a peer committed to, if it is one thing and the unit is not put away.
     pub fn commit_of(&self, peer: PeerKey, unit: UnitIndex) -> Option<Hash> {
         let author = *self.by_key.get(&peer)?;
         self.unit(unit)?.voucher(author)?.commit.one().copied()
+    }
+
+    /// Commits to units that are not decided yet, but the owner's.
+    pub fn undecided_commits(&self) -> impl Iterator<Item = (UnitIndex, PeerKey)> {
+        let units = self.range().filter_map(|unit| Some((unit, self.unit(unit)?)));
+        let open = units.filter(|(_, known)| known.standing.decision == Decision::Open);
+        open.flat_map(move |(unit, known)| {
+            let committed = known.vouchers.iter().filter(|voucher| !voucher.commit.is_nothing());
+            let keys = committed.map(move |voucher| (unit, self.key(voucher.author)));
+            keys.filter(|(_, key)| *key != self.owner)
+        })
     }
 
     /// Whether a peer's answer to a unit is committed to and not shown.
@@ -198,6 +220,10 @@ impl Board {
                 self.authors[author as usize].1 = Author::Forked(Box::new(proof.clone()));
                 merged.logged.extend(proof);
                 merged.faults.push(Fault::ForkedLog(self.key(author)));
+                if self.key(author) == self.owner {
+                    self.orders.void();
+                    merged.ordered = true;
+                }
             }
         }
         self.digest = None;
@@ -225,8 +251,9 @@ impl Board {
     }
 
     fn apply(&mut self, author: AuthorIndex, statements: &[Statement], merged: &mut Merged) {
-        let units = statements.iter().flat_map(Said::of).map(|(unit, _)| unit);
-        merged.restored.extend(self.restore(units));
+        let said = statements.iter().filter(|one| self.admits(author, one));
+        let units = said.flat_map(Said::of).map(|(unit, _)| unit).collect::<Vec<_>>();
+        merged.restored.extend(self.restore(units.into_iter()));
         for statement in statements {
             match statement {
                 Statement::Claim(claimed) => match self.claimable(claimed) {
@@ -241,20 +268,20 @@ impl Board {
                         self.say(author, unit, said, merged);
                     }
                 }
+                Statement::Sealed(_) if self.orders().is_none() => {
+                    merged.faults.push(Fault::NotAudited);
+                }
                 Statement::Sealed(sealed) => {
                     merged.sealed.extend(sealed.iter().map(|sealed| (author, sealed.clone())));
+                }
+                Statement::Audit { .. } if self.orders().is_none() => {
+                    merged.faults.push(Fault::NotAudited);
                 }
                 Statement::Audit { .. } if self.key(author) != self.owner => {
                     merged.faults.push(Fault::NotTheOwner);
                 }
                 Statement::Audit { first, steps } => {
-                    self.orders.count(*first, steps.len());
-                    for step in steps {
-                        merged.ordered |= self.orders.hear(step);
-                        for (unit, order) in Order::of(step) {
-                            self.say(author, unit, Said::Order(order), merged);
-                        }
-                    }
+                    self.hear_owner(author, *first, steps, merged);
                 }
                 Statement::Cancel if self.key(author) == self.owner => self.cancelled = true,
                 Statement::Cancel => merged.faults.push(Fault::NotTheOwner),
@@ -262,52 +289,60 @@ impl Board {
         }
     }
 
-    fn say(&mut self, author: AuthorIndex, unit: UnitIndex, said: Said, merged: &mut Merged) {
-        let key = self.key(author);
-        let Some(at) = unit.checked_sub(self.first).map(|at| at as usize) else {
-            return merged.faults.push(Fault::NoSuchUnit);
-        };
-        let Some(slot) = self.units.get_mut(at) else {
-            return merged.faults.push(Fault::NoSuchUnit);
-        };
-        // Taken out for as long as it is joined, since joining looks things up on the board.
-        let mut taken = core::mem::replace(slot, Slot::Blank);
-        if matches!(taken, Slot::Blank) {
-            taken = Slot::Known(Box::default());
-        }
-        if let Some(known) = taken.known_mut() {
-            let Heard { news, fault } = self.join(known, unit, (author, key), said);
-            merged.faults.extend(fault);
-            if news {
-                merged.touched.push(unit);
-            }
-        }
-        self.units[at] = taken;
+    /// Whether an author may say such a thing here.
+    fn admits(&self, author: AuthorIndex, statement: &Statement) -> bool {
+        let orders = matches!(statement, Statement::Audit { .. });
+        !orders || self.orders().is_some() && self.key(author) == self.owner
     }
 
-    /// Joins what an author said into a unit. What the owner releases opens another's commit.
-    fn join(
-        &self,
-        known: &mut Unit,
-        unit: UnitIndex,
-        (author, key): (AuthorIndex, PeerKey),
-        said: Said,
-    ) -> Heard {
-        let name = |author| UnitName { job: self.job, unit, author };
-        let heard = known.hear(name(key), author, said);
-        if let Said::Order(Order::Released(release) | Order::Revealed(release)) = said {
-            let whose = match release.member {
-                Some(member) => self.orders.key(member),
-                None => Some(self.owner),
-            };
-            let Some(whose) = whose else { return heard };
-            let Some(index) = self.by_key.get(&whose) else { return heard };
-            let (answer, nonce) = (release.answer.clone(), release.nonce);
-            let opening = Opening { unit, answer, nonce, cites: Vec::new() };
-            let opened = known.hear(name(whose), *index, Said::Opening(&opening));
-            return Heard { news: heard.news || opened.news, fault: heard.fault.or(opened.fault) };
+    fn say(&mut self, author: AuthorIndex, unit: UnitIndex, said: Said, merged: &mut Merged) {
+        let name = UnitName { job: self.job, unit, author: self.key(author) };
+        let Some(known) = self.unit_mut(unit) else {
+            merged.faults.push(Fault::NoSuchUnit);
+            return;
+        };
+        let Heard { news, fault } = known.hear(name, author, said);
+        merged.faults.extend(fault);
+        if news {
+            merged.touched.push(unit);
         }
-        heard
+    }
+
+    /// Joins what an owner says of its audited job.
+    fn hear_owner(
+        &mut self,
+        owner: AuthorIndex,
+        first: u32,
+        steps: &[AuditStep],
+        merged: &mut Merged,
+    ) {
+        self.orders.count(first, steps.len());
+        for step in steps {
+            self.orders.hear(step);
+            for (unit, order) in Order::of(step) {
+                self.say(owner, unit, Said::Order(order), merged);
+            }
+        }
+        merged.ordered |= self.orders.settle();
+    }
+
+    /// Opens what the owner shows of others' answers, where these are what was committed to: nobody's word
+    /// but an author's own makes it say anything.
+    fn show(&self, unit: UnitIndex, known: &mut Unit) {
+        let Some(orders) = &known.orders else { return };
+        let shown = orders.shown.iter().filter_map(|(member, shown)| {
+            let (answer, nonce) = shown.one()?;
+            let whose = member.map_or(Some(self.owner), |member| self.orders.key(member))?;
+            let author = *self.by_key.get(&whose)?;
+            let commit = known.voucher(author)?.unopened()?;
+            let fits = *commit == commitment(self.job, unit, whose, answer, nonce);
+            let (answer, nonce) = (answer.clone(), *nonce);
+            fits.then_some((author, whose, Opening { unit, answer, nonce, cites: Vec::new() }))
+        });
+        for (author, whose, opening) in shown.collect::<Vec<_>>() {
+            let name = UnitName { job: self.job, unit, author: whose };
+            known.hear(name, author, Said::Opening(&opening));
+        }
     }
 
     fn claimable(&self, claimed: &ClaimedUnits) -> Result<(), Fault> {
@@ -328,18 +363,34 @@ impl Board {
     }
 
     fn decide(&mut self, merged: &mut Merged) {
-        if merged.ordered && self.blames {
-            // Who was just convicted may have been wrong before.
-            merged.touched.extend(self.range());
+        if merged.ordered {
+            // Who is trusted, or was just convicted, bears on what was said before.
+            let heard = |slot: &Slot| slot.is_ordered() || self.blames && slot.is_known();
+            let units = self.units.iter().enumerate().filter(|(_, slot)| heard(slot));
+            merged.touched.extend(units.map(|(at, _)| self.first + at as u32));
         }
         merged.touched.sort_unstable();
         merged.touched.dedup();
         for unit in &merged.touched {
-            let Some(standing) = self.unit(*unit).map(|known| self.stand(known)) else { continue };
-            let Some(known) = self.unit_mut(*unit) else { continue };
+            let Some(mut known) = self.take(*unit) else { continue };
+            self.show(*unit, &mut known);
+            let standing = self.stand(&known);
             let before = core::mem::replace(&mut known.standing, standing);
             if before != known.standing {
                 merged.changed.push((*unit, before));
+            }
+            self.units[(*unit - self.first) as usize] = Slot::Known(known);
+        }
+    }
+
+    /// A unit for as long as it is changed by what else is on the board.
+    fn take(&mut self, unit: UnitIndex) -> Option<Box<Unit>> {
+        let slot = self.units.get_mut(unit.checked_sub(self.first)? as usize)?;
+        match core::mem::replace(slot, Slot::Blank) {
+            Slot::Known(known) => Some(known),
+            other => {
+                *slot = other;
+                None
             }
         }
     }
@@ -351,7 +402,15 @@ impl Board {
             Profile::Quorum { n, max_executions } => {
                 quorum::decide(known, n, max_executions, counts)
             }
-            Profile::Audited(_) => audited::decide(known, counts),
+            Profile::Audited(_) => {
+                let trusted = |author| {
+                    let key = self.key(author);
+                    key == self.owner || self.orders.is_on_roster(key)
+                };
+                audited::decide(known, |author| {
+                    counts(author) && trusted(author) && !self.orders.is_void()
+                })
+            }
         };
         let convicts = |author| match self.profile {
             Profile::Quorum { .. } => true,

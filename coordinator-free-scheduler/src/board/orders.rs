@@ -5,10 +5,16 @@
 //! things of one place has said nothing there, and harms its own job alone.
 use super::unit::{AuthorIndex, Once};
 use crate::{
-    Answer, AuditStep, PeerKey, Release, UnitIndex,
+    Answer, AuditStep, Nonce, PeerKey, Release, UnitIndex,
     verify::audited::{Check, Member, MemberIndex, ROSTER_MAX},
 };
 use alloc::{collections::BTreeMap, vec::Vec};
+
+/// Most peers whose word an owner may take back.
+const LOST_MAX: usize = 2 * ROSTER_MAX;
+/// Most refusals, draws and shown answers of one unit that are remembered: the least, so that all boards
+/// remember the same.
+const UNIT_MAX: usize = 64;
 
 /// What holds for the whole lot.
 #[derive(Clone, Debug, Default)]
@@ -16,40 +22,61 @@ pub struct Orders {
     parts: BTreeMap<MemberIndex, Once<(u32, Vec<Member>)>>,
     members: BTreeMap<PeerKey, (MemberIndex, u32)>,
     keys: Vec<PeerKey>,
-    weight: u64,
     steps: u32,
     /// Whose word counts no more, and whether that is proved.
     lost: BTreeMap<PeerKey, bool>,
+    closed: bool,
+    void: bool,
+    news: Option<News>,
+}
+
+/// What was heard since the board last looked.
+#[derive(Clone, Copy, Debug)]
+enum News {
+    Lost,
+    Roster,
 }
 
 impl Orders {
-    /// Joins in a step; answers whether every unit may stand otherwise now.
-    pub fn hear(&mut self, step: &AuditStep) -> bool {
+    /// Joins in a step.
+    pub fn hear(&mut self, step: &AuditStep) {
         match step {
-            AuditStep::Roster { first, of, members } => {
-                let news = self.parts.entry(*first).or_default().join((*of, members.clone()));
-                if news {
-                    self.join_parts();
+            AuditStep::Roster { first, of, members } if (*first as usize) < ROSTER_MAX => {
+                if self.parts.entry(*first).or_default().join((*of, members.clone())) {
+                    self.news = Some(News::Roster);
                 }
-                news
             }
             AuditStep::Lost { peer, convicted } => {
-                let known = self.lost.entry(*peer).or_default();
-                *known |= convicted;
-                true
+                let known = self.lost.get(peer).copied();
+                let news = known.is_none() || known == Some(false) && *convicted;
+                if news && self.lost.len() < LOST_MAX {
+                    self.lost.insert(*peer, *convicted);
+                    self.news.get_or_insert(News::Lost);
+                }
             }
-            AuditStep::Refused(_)
+            AuditStep::Closed { .. } => self.closed = true,
+            AuditStep::Roster { .. }
+            | AuditStep::Refused(_)
             | AuditStep::Own(_)
             | AuditStep::Counted(_)
-            | AuditStep::Closed { .. }
             | AuditStep::Drawn(_)
             | AuditStep::Checked(_)
             | AuditStep::Silent(_)
             | AuditStep::Ruled(_)
             | AuditStep::Settled { .. }
             | AuditStep::Released(_)
-            | AuditStep::Revealed(_) => false,
+            | AuditStep::Revealed(_) => {}
         }
+    }
+
+    /// All steps of a batch were heard; answers whether any unit may stand otherwise now.
+    pub fn settle(&mut self) -> bool {
+        match self.news.take() {
+            Some(News::Roster) => self.join_parts(),
+            Some(News::Lost) => {}
+            None => return false,
+        }
+        true
     }
 
     /// So many steps were said, from this place on.
@@ -62,24 +89,39 @@ impl Orders {
         self.steps
     }
 
+    /// The owner keeps two logs: nothing that it said holds.
+    pub fn void(&mut self) {
+        *self = Orders { void: true, ..Orders::default() };
+    }
+
+    /// Whether nothing holds any more.
+    pub fn is_void(&self) -> bool {
+        self.void
+    }
+
+    /// Whether some pass was closed: members may be drawn in any lot from then on.
+    pub fn is_closed(&self) -> bool {
+        self.closed
+    }
+
     /// The roster holds once its parts fit together, from the first member to the last.
     fn join_parts(&mut self) {
-        (self.members, self.keys, self.weight) = Default::default();
+        (self.members, self.keys) = Default::default();
         let mut all: Vec<&Member> = Vec::new();
         let mut wanted = None;
         for (first, part) in &self.parts {
             let Some((of, members)) = part.one() else { return };
-            if *first as usize != all.len() || wanted.is_some_and(|wanted| wanted != *of) {
+            let fits = *first as usize == all.len() && wanted.is_none_or(|wanted| wanted == *of);
+            if !fits || all.len() + members.len() > ROSTER_MAX {
                 return;
             }
             wanted = Some(*of);
             all.extend(members);
         }
-        if wanted.is_none_or(|wanted| wanted as usize != all.len()) || all.len() > ROSTER_MAX {
+        if wanted.is_none_or(|wanted| wanted as usize != all.len()) {
             return;
         }
         self.keys = all.iter().map(|member| member.key).collect();
-        self.weight = all.iter().map(|member| u64::from(member.weight)).sum();
         let place = |(at, member): (usize, &&Member)| (member.key, (at as u32, member.weight));
         self.members = all.iter().enumerate().map(place).collect();
     }
@@ -89,15 +131,27 @@ impl Orders {
         !self.members.is_empty()
     }
 
+    /// Whether a peer is on the roster, whatever became of it.
+    pub fn is_on_roster(&self, peer: PeerKey) -> bool {
+        self.members.contains_key(&peer)
+    }
+
+    /// Members whose word counts.
+    pub fn believed(&self) -> usize {
+        self.members.keys().filter(|peer| !self.is_lost(**peer)).count()
+    }
+
     /// A peer's place on the roster, if its word counts.
     pub fn member(&self, peer: PeerKey) -> Option<MemberIndex> {
         self.members.get(&peer).filter(|_| !self.is_lost(peer)).map(|(at, _)| *at)
     }
 
-    /// A member's share of all weight, times `whole`.
+    /// A member's share of the weight of those whose word counts, times `whole`, as the owner reckons it.
     pub fn share(&self, peer: PeerKey, whole: usize) -> usize {
+        let left = self.members.iter().filter(|(peer, _)| !self.is_lost(**peer));
+        let all: u64 = left.map(|(_, (_, weight))| u64::from(*weight)).sum();
         let weight = self.members.get(&peer).map_or(0, |(_, weight)| *weight);
-        (u128::from(weight) * whole as u128 / u128::from(self.weight.max(1))) as usize
+        (u128::from(weight) * whole as u128 / u128::from(all.max(1))) as usize
     }
 
     /// The key of a member.
@@ -119,10 +173,13 @@ impl Orders {
     pub fn believes(&self, peer: PeerKey) -> bool {
         match self.is_open() {
             true => self.member(peer).is_some(),
-            false => !self.is_lost(peer),
+            false => !self.is_lost(peer) && !self.void,
         }
     }
 }
+
+/// What the owner shows of a member's answer, or of its own.
+type Shown = (Option<MemberIndex>, Once<(Answer, Nonce)>);
 
 /// What holds for one unit.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -135,13 +192,15 @@ pub struct UnitOrders {
     pub drawn: Vec<(MemberIndex, bool)>,
     /// The answer.
     pub released: Once<Answer>,
+    /// What members committed to, by the owner's word; the owner itself first. Sorted.
+    pub shown: Vec<Shown>,
 }
 
 impl UnitOrders {
     /// None yet.
     pub fn new(author: AuthorIndex) -> UnitOrders {
-        let (refused, drawn, released) = (Vec::new(), Vec::new(), Once::Nothing);
-        UnitOrders { author, refused, drawn, released }
+        let (refused, drawn, shown) = (Vec::new(), Vec::new(), Vec::new());
+        UnitOrders { author, refused, drawn, released: Once::Nothing, shown }
     }
 
     /// Joins in an order; answers whether it was new.
@@ -151,13 +210,28 @@ impl UnitOrders {
                 Ok(_) => false,
                 Err(at) => {
                     self.refused.insert(at, **peer);
-                    true
+                    self.refused.truncate(UNIT_MAX);
+                    at < UNIT_MAX
                 }
             },
             Order::Drawn(member) => self.draw(*member, false),
             Order::Silent(member) => self.draw(*member, true),
-            Order::Released(release) => self.released.join(release.answer.clone()),
-            Order::Revealed(_) => false,
+            Order::Released(release) => {
+                self.released.join(release.answer.clone()) | self.show(release)
+            }
+            Order::Revealed(release) => self.show(release),
+        }
+    }
+
+    fn show(&mut self, release: &Release) -> bool {
+        let shown = (release.answer.clone(), release.nonce);
+        match self.shown.binary_search_by_key(&release.member, |(member, _)| *member) {
+            Ok(at) => self.shown[at].1.join(shown),
+            Err(at) => {
+                self.shown.insert(at, (release.member, Once::One(shown)));
+                self.shown.truncate(UNIT_MAX);
+                at < UNIT_MAX
+            }
         }
     }
 
@@ -166,9 +240,15 @@ impl UnitOrders {
             Ok(at) => silent && !core::mem::replace(&mut self.drawn[at].1, true),
             Err(at) => {
                 self.drawn.insert(at, (member, silent));
-                true
+                self.drawn.truncate(UNIT_MAX);
+                at < UNIT_MAX
             }
         }
+    }
+
+    /// Whether a member was ever to check the unit.
+    pub fn wanted(&self, member: MemberIndex) -> bool {
+        self.drawn.binary_search_by_key(&member, |(drawn, _)| *drawn).is_ok()
     }
 
     /// Whether a member is to check the unit.

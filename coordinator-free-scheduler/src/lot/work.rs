@@ -101,17 +101,23 @@ impl Lot {
         let mut held = self.held();
         let most = (most as usize).min(self.claimable(self.me).saturating_sub(held.len()));
         let classes = self.classes(share, most);
+        let audited = self.board.orders().is_some();
+        let mut left = if audited { self.share_left(&held) } else { usize::MAX };
         let mut units: Vec<UnitIndex> = Vec::new();
         for block in self.order.iter().filter(|block| self.blocks[**block as usize] > 0) {
             let mine = |unit: &UnitIndex| self.is_in(classes.as_ref(), *unit);
             let open = self.block_from_offset(*block).filter(|unit| self.open[self.at(*unit)]);
-            let open = open.filter(mine);
-            units.extend(open.take(most - units.len()));
+            let mut open = open.filter(mine).filter(|unit| {
+                let check = audited && self.checks(*unit);
+                let fits = check || left > 0;
+                left -= usize::from(fits && !check);
+                fits
+            });
+            units.extend(open.by_ref().take(most - units.len()));
             if units.len() >= most {
                 break;
             }
         }
-        self.keep_to_share(&mut units, &held);
         if units.is_empty() {
             return false;
         }
@@ -192,7 +198,7 @@ impl Lot {
         let Some(known) = self.board.unit(unit) else { return };
         let needed = || self.lacks(unit, known);
         let open = known.standing.decision == Decision::Open && !self.board.cancelled();
-        if !open || needed() == 0 {
+        if !open || needed() == 0 && !self.was_asked(known) {
             self.needless.insert(unit);
         }
     }

@@ -92,7 +92,7 @@ pub enum AuditStep {
 impl AuditStep {
     /// Unit entries in it, for the limit of a batch.
     pub fn entries(&self) -> usize {
-        match self {
+        let entries = match self {
             AuditStep::Roster { members, .. } => members.len(),
             AuditStep::Refused(refused) => refused.len(),
             AuditStep::Own(units) | AuditStep::Ruled(units) => units.len(),
@@ -102,25 +102,10 @@ impl AuditStep {
             | AuditStep::Silent(checks) => checks.len(),
             AuditStep::Closed { .. } | AuditStep::Lost { .. } | AuditStep::Settled { .. } => 1,
             AuditStep::Released(all) | AuditStep::Revealed(all) => all.len(),
-        }
-    }
-
-    /// Bytes that it takes at most.
-    pub fn bytes(&self) -> usize {
-        let entry = match self {
-            AuditStep::Roster { .. } => 32 + 5 + 1,
-            AuditStep::Refused(_) => 5 + 32,
-            AuditStep::Own(_) | AuditStep::Ruled(_) => 5,
-            AuditStep::Counted(_)
-            | AuditStep::Drawn(_)
-            | AuditStep::Checked(_)
-            | AuditStep::Silent(_) => 5 + 5,
-            AuditStep::Closed { .. } | AuditStep::Lost { .. } | AuditStep::Settled { .. } => 34,
-            AuditStep::Released(_) | AuditStep::Revealed(_) => 5 + 6 + ANSWER_BYTES + 16,
         };
-        16 + entry * self.entries()
+        entries.max(1)
     }
 }
 
-/// Bytes that an answer takes at most.
-const ANSWER_BYTES: usize = 145;
+/// Largest answer that an owner reads, bytes; no outcome of an honest run takes more.
+pub const ANSWER_BYTES_MAX: usize = 145;

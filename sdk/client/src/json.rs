@@ -235,6 +235,8 @@ pub struct AuditStatus {
     pub disputed: u64,
     /// Executions that count so far.
     pub executions: u64,
+    /// Whether it was released with as few wrong units as was asked for, and every check made.
+    pub achieved: bool,
     /// Wrong units expected among the released; absent until then.
     pub estimated_wrong: Option<f64>,
 }

@@ -71,7 +71,12 @@ fn show_audit(audit: &AuditStatus) -> Result<(), Failure> {
         pass + 1
     ))?;
     match audit.estimated_wrong {
-        Some(wrong) => node::say(&format!("released    {wrong:.3} wrong units expected")),
+        Some(wrong) if audit.achieved => {
+            node::say(&format!("released    {wrong:.3} wrong units expected"))
+        }
+        Some(wrong) => node::say(&format!(
+            "released    {wrong:.3} wrong units expected, or more: not all checks could be made"
+        )),
         None => node::say(&format!("waits for   {}", audit.waits_for)),
     }
 }

@@ -2,7 +2,8 @@
 use super::node::{self, NodeArguments};
 use super::{Failure, watch};
 use clap::builder::FalseyValueParser;
-use dugnad_client::{JobFile, JobId, Submitted};
+use coordinator_free_scheduler::{AuditPlan, AuditTerms, Hash};
+use dugnad_client::{JobFile, JobId, Profile, Submitted};
 use std::path::PathBuf;
 
 /// What `dugnad submit` takes.
@@ -37,16 +38,28 @@ async fn submit(arguments: &Arguments) -> Result<JobId, Failure> {
     let mut spec = JobFile::read(&arguments.job_file)?.spec()?;
     spec.again = arguments.again;
     spec.unchecked = arguments.unchecked;
-    let name = node::printable(&spec.name);
+    let (name, profile) = (node::printable(&spec.name), spec.profile);
     let submitted = arguments.node.connect().await?.submit(spec).await?;
     let Submitted { job, work: _, units } = &submitted;
     if arguments.node.json {
         node::say_json(&submitted)?;
     } else {
         node::say(&format!("{name}: {units} units, job {job}"))?;
+        if let Profile::Audited(ppb) = profile {
+            tell_plan(AuditTerms::new(ppb, Hash::default()).plan(*units as u32))?;
+        }
         if !arguments.watch {
             node::say(&format!("watch it: dugnad watch {}", job.short()))?;
         }
     }
     Ok(submitted.job)
+}
+
+/// What an audit will cost, before anybody has begun.
+fn tell_plan(plan: AuditPlan) -> Result<(), Failure> {
+    let AuditPlan { checkers, expected, worst, wrong } = plan;
+    node::say(&format!(
+        "audited: {checkers} checks a unit to begin with; about {expected:.2} executions a unit if nobody \
+         lies, {worst} at most; {wrong:.2} wrong units on average at most"
+    ))
 }

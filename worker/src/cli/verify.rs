@@ -87,6 +87,12 @@ struct Released {
     passes: u8,
     level: f64,
     executions: u64,
+    /// Units that rest on the submitter's own computation.
+    own_units: u32,
+    /// Drawn checks that never came.
+    silent: u32,
+    /// Whether as few wrong units are expected as were allowed, and every check was made.
+    achieved: bool,
     estimated_wrong: f64,
     allowed_wrong: f64,
 }
@@ -167,6 +173,9 @@ impl Report {
                     passes: audited.passes,
                     level: audited.level,
                     executions: audited.executions,
+                    own_units: audited.own_units,
+                    silent: audited.silent,
+                    achieved: audited.achieved,
                     estimated_wrong: audited.estimated_wrong,
                     allowed_wrong: audited.allowed_wrong,
                 });
@@ -283,6 +292,16 @@ impl Report {
                 &evidence[..16],
                 rounded(released.estimated_wrong),
                 rounded(released.allowed_wrong),
+            ))?;
+            let short = match released.achieved {
+                true => "",
+                false => {
+                    "; there were not peers enough for all checks, or too many lies: expect more"
+                }
+            };
+            node::say(&format!(
+                "           {} units rest on the submitter's own word, {} drawn checks never came{short}",
+                released.own_units, released.silent
             ))?;
         }
         node::say(&format!("said by    {} peers in {} signed batches", self.peers, self.batches))?;

@@ -23,8 +23,8 @@ use crate::{
 use bytes::Bytes;
 use coordinator_free_scheduler::{
     CommandError, ENGINE, Hash, JobId, JobState, LOT_UNITS_DEFAULT, LotIndex, MANIFEST_CONTEXT,
-    Manifest, PAGE_UNITS, SignedManifest, TableDirectory, TablePage, UnitEntry, UnitIndex, Units,
-    Verdict, Work, wire,
+    Manifest, PAGE_UNITS, Profile, SignedManifest, TableDirectory, TablePage, UnitEntry, UnitIndex,
+    Units, Verdict, Work, wire,
 };
 use dugnad_client::{JobStatus, NodeStatus, PeerState, PeerStatus, Submitted};
 use futures::{StreamExt, stream};
@@ -277,6 +277,13 @@ impl Backend for Handle {
             priority: submission.priority,
             deadline_s: submission.deadline_s,
         };
+        if matches!(manifest.profile, Profile::Audited(_)) && self.cores == 0 {
+            return Err(Refusal::Invalid(
+                "an audited job's own node computes what is in doubt, and this one lends no processor \
+                 (--cores 0); submit it on another, or with profile = \"quorum=N\""
+                    .into(),
+            ));
+        }
         let manifest = audit::with_seeds(&self.keys, manifest);
         let units = manifest.work.units.count().into();
         let work = dugnad_client::WorkId(manifest.work.id().0.0);

@@ -60,6 +60,7 @@ fn shown_audit(view: AuditView) -> AuditStatus {
         checks_waiting: view.waiting.into(),
         disputed: view.disputed.into(),
         executions: view.executions,
+        achieved: view.achieved,
         estimated_wrong: view.estimate,
     }
 }

@@ -63,6 +63,10 @@ pub struct Audit<A> {
     pub(super) estimate: f64,
     pub(super) executions: u64,
     pub(super) waiting: usize,
+    /// Units that wait for an executor.
+    pub(super) open: usize,
+    /// Whether it was released with as few wrong units as was asked for, and every check made.
+    pub(super) achieved: bool,
     /// Checks that this pass should have had, and for which nobody was left.
     pub(super) short: u64,
     /// Whether somebody was convicted since the last settlement.
@@ -100,6 +104,8 @@ impl<A: Clone + PartialEq> Audit<A> {
             estimate: 0.0,
             executions: 0,
             waiting: 0,
+            open: units as usize,
+            achieved: false,
             short: 0,
             tainted: false,
             disputed: BTreeSet::new(),
@@ -165,6 +171,32 @@ impl<A: Clone + PartialEq> Audit<A> {
         self.units.iter().enumerate().filter(open).map(|(unit, _)| unit as UnitIndex)
     }
 
+    /// How many units wait for an executor.
+    pub fn open(&self) -> usize {
+        self.open
+    }
+
+    /// How many checks are still to come.
+    pub fn waiting(&self) -> usize {
+        self.waiting
+    }
+
+    /// Whether it was released with as few wrong units as was asked for, and every check made.
+    pub fn is_achieved(&self) -> bool {
+        self.achieved
+    }
+
+    /// Checks of the last pass for which nobody was left.
+    pub fn short(&self) -> u64 {
+        self.short
+    }
+
+    /// Whether a member is to check a unit.
+    pub fn is_drawn(&self, check: Check) -> bool {
+        let state = self.units.get(check.unit as usize);
+        state.is_some_and(|state| state.drawn.contains(&check.member))
+    }
+
     /// Checks that are still to come.
     pub fn unchecked(&self) -> impl Iterator<Item = Check> {
         self.units.iter().enumerate().flat_map(|(unit, state)| {
@@ -226,13 +258,14 @@ impl<A: Clone + PartialEq> Audit<A> {
         }
         self.taken[vouch.member as usize] += 1;
         self.executions += 1;
+        self.open -= 1;
         let state = &mut self.units[unit as usize];
         state.vouches.push(vouch);
         state.executed_in = self.pass;
         Ok(())
     }
 
-    /// What the owner computed itself, which is final; whoever answered otherwise is not asked here.
+    /// What the owner computed itself, which is final; whoever answered otherwise is convicted.
     ///
     /// # Errors
     /// Checks are under way.
@@ -241,9 +274,14 @@ impl<A: Clone + PartialEq> Audit<A> {
             return Err(Refused::Phase);
         }
         let state = self.units.get_mut(unit as usize).ok_or(Refused::NoSuchUnit)?;
-        state.vouches.retain(|vouch| vouch.answer == answer);
         self.executions += u64::from(state.ruled.is_none());
-        state.ruled = Some(answer);
+        self.open -= usize::from(state.is_unexecuted());
+        let (right, wrong): (Vec<_>, Vec<_>) =
+            core::mem::take(&mut state.vouches).into_iter().partition(|v| v.answer == answer);
+        (state.vouches, state.ruled) = (right, Some(answer));
+        for vouch in wrong {
+            self.convict(vouch.member, Proof::Wrong(unit));
+        }
         Ok(())
     }
 
@@ -255,7 +293,7 @@ impl<A: Clone + PartialEq> Audit<A> {
         if self.phase != Phase::Executing {
             return Err(Refused::Phase);
         }
-        if self.unexecuted().next().is_some() {
+        if self.open > 0 {
             return Err(Refused::Unfinished);
         }
         self.seed = seed;

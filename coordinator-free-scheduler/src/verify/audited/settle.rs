@@ -34,13 +34,15 @@ impl<A: Clone + PartialEq> Audit<A> {
         if (unfinished == 0 && harder.is_none()) || self.pass + 1 >= PASSES_MAX {
             self.phase = Phase::Released(self.estimate);
             let achieved = enough && unfinished == 0 && self.short == 0;
+            self.achieved = achieved;
             return Ok(Settled::Released(self.estimate, achieved));
         }
         self.short = 0;
         self.level = harder.unwrap_or(self.level);
         self.pass += 1;
+        self.open = self.units.iter().filter(|state| state.is_unexecuted()).count();
         self.phase = Phase::Executing;
-        Ok(Settled::Again(self.level, self.unexecuted().count()))
+        Ok(Settled::Again(self.level, self.open))
     }
 
     /// Wrong units that are left: what is to be expected by the lies found in this pass, but no fewer
