@@ -2,9 +2,15 @@
 //! nothing wrong.
 use crate::{run, run_to_the_last_unit};
 use coordinator_free_scheduler::{
-    AuditStep, AuditView, Flaw, Replay, SignedBatch, SignedManifest, Statement, wire,
+    Answer, AuditStep, AuditTerms, AuditView, Board, Commit, Fault, Flaw, Hash, JobId, Mark,
+    Outcome, PeerKey, Place, Profile, Release, Replay, Rng, SignedBatch, SignedManifest, Statement,
+    Verdict, commitment, statement::Batch, verify::audited::Member, wire,
 };
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 use tests::{
     Scenario, World,
     scenario::{Attacker, Audit, Churn, Cost, Kind, Network},
@@ -37,6 +43,29 @@ fn replay(manifest: &SignedManifest, batches: &[SignedBatch]) -> Replay {
         replay.add(signed.clone(), signed.open().expect("a batch")).expect("of this job");
     }
     replay
+}
+
+/// The same batches, each log in its order, the logs mixed.
+fn mixed(batches: &[SignedBatch], rng: &mut Rng) -> Vec<SignedBatch> {
+    let mut logs: BTreeMap<_, VecDeque<&SignedBatch>> = BTreeMap::new();
+    for signed in batches {
+        let batch = signed.open().expect("a batch");
+        let log = (batch.lot, batch.author, batch.place.incarnation);
+        logs.entry(log).or_default().push_back(signed);
+    }
+    let mut logs: Vec<VecDeque<&SignedBatch>> = logs.into_values().collect();
+    let mut mixed = Vec::new();
+    while !logs.is_empty() {
+        // Some logs are heard to their end before others begin.
+        let at = rng.below(logs.len() as u64) as usize;
+        let some = rng.below(20) as usize + 1;
+        let length = logs[at].len();
+        mixed.extend(logs[at].drain(..some.min(length)).cloned());
+        if logs[at].is_empty() {
+            logs.swap_remove(at);
+        }
+    }
+    mixed
 }
 
 /// Where the owner's audit ended.
@@ -134,6 +163,15 @@ fn the_certificate_of_an_audit_is_replayed() {
     assert_eq!(Some(audited.estimated_wrong), view.estimate);
     assert_eq!(audited.executions, view.executions);
     assert_eq!(u32::from(audited.passes), u32::from(view.pass) + 1);
+    // Whatever order the logs come in, all boards come to the same.
+    let verdicts = whole.verdicts();
+    for seed in 1..=5 {
+        let mixed = replay(&manifest, &mixed(&batches, &mut Rng::new(seed)));
+        assert!(mixed.verdicts() == verdicts, "logs mixed by {seed}");
+        assert_eq!(mixed.audit(), whole.audit());
+        assert_eq!(mixed.evidence(), whole.evidence());
+    }
+
     // Without any one of the owner's batches that has steps, or of those that answer, it is not whole.
     let owner = world.peers[0].key;
     let says = |signed: &SignedBatch| {
@@ -214,4 +252,54 @@ fn an_audit_waits_for_nobody_who_answers() {
     let scenario = Scenario { peers: 6, attacker, cost, network, ..audited(1) };
     let (_, report) = run_to_the_last_unit(scenario);
     assert!(report.makespan_s < 20.0, "{report:?}");
+}
+
+/// A batch of somebody's, the first of a log.
+fn batch(author: PeerKey, statements: Vec<Statement>) -> (SignedBatch, Arc<Batch>) {
+    let place = Place { incarnation: 1, sequence: 0 };
+    let previous = Hash::default();
+    let batch = Batch { job: JobId(Hash::of(b"job")), lot: 0, author, place, previous, statements };
+    let signed = SignedBatch::new(wire::encode(&batch).into(), tests::truth::SIGNATURE);
+    (signed, Arc::new(batch))
+}
+
+/// An owner may say what it likes of another's answer: only what was committed to is believed, of audited
+/// jobs alone, and nobody is blamed for its word.
+#[test]
+fn an_owners_word_opens_nothing_that_was_not_committed_to() {
+    let (owner, victim) = (PeerKey([1; 32]), PeerKey([2; 32]));
+    let job = JobId(Hash::of(b"job"));
+    let answer = |fuel| Answer::new(Outcome::OutOfFuel, fuel);
+    let hash = commitment(job, 0, victim, &answer(7), &[3; 16]);
+    let members = vec![Member { key: victim, weight: 1, arch: 0 }];
+    let release = |fuel| Release { unit: 0, member: Some(0), answer: answer(fuel), nonce: [3; 16] };
+    let course = |fuel| {
+        let roster = AuditStep::Roster { first: 0, of: 1, members: members.clone() };
+        let lost = AuditStep::Lost { peer: victim, convicted: true };
+        let steps = vec![roster, lost, AuditStep::Released(vec![release(fuel)])];
+        batch(owner, vec![Statement::Audit { first: 0, steps }])
+    };
+    let committed = || batch(victim, vec![Statement::Commits(vec![Commit { unit: 0, hash }])]);
+    let audited = Profile::Audited(AuditTerms::new(1_000, Hash::default()));
+    for (profile, fuel, opens) in
+        [(Profile::quorum(2), 7, false), (audited, 8, false), (audited, 7, true)]
+    {
+        for early in [false, true] {
+            let mut board = Board::new(job, owner, 0, profile, 0..1);
+            let mut heard = [committed(), course(fuel)];
+            if early {
+                heard.reverse();
+            }
+            let faults = heard.map(|(signed, batch)| board.merge(signed, batch).unwrap().faults);
+            let refused = faults.concat() == [Fault::NotAudited];
+            assert_eq!(refused, profile == Profile::quorum(2), "{profile:?}");
+            let voucher = board.unit(0).and_then(|unit| unit.vouchers.first()).expect("a commit");
+            assert_eq!(voucher.live(), opens.then(|| answer(7)).as_ref(), "{profile:?}, {fuel}");
+            assert!(voucher.fits != Some(false));
+            let marks = &board.unit(0).expect("known").standing.marks;
+            assert!(marks.iter().all(|(_, mark)| *mark != Mark::Wrong), "{marks:?}");
+            let verified = matches!(board.verdicts(0..1)[0], Verdict::Verified { .. });
+            assert_eq!(verified, opens, "{profile:?}, {fuel}, {early}");
+        }
+    }
 }
