@@ -242,6 +242,9 @@ impl Auditor {
     /// Takes a step: this node's own, now or before a restart, or the owner's in a certificate. Answers
     /// whether all of it follows from what was taken before; what does not changes nothing.
     pub fn apply(&mut self, step: &AuditStep) -> bool {
+        if let AuditStep::Refused(refused) = step {
+            return self.refuse(refused);
+        }
         let Some(audit) = &mut self.audit else {
             return self.prove(step);
         };
@@ -253,18 +256,10 @@ impl Auditor {
         };
         let own = |unit: &UnitIndex| self.own.get(unit).map(|(answer, _)| answer.clone());
         match step {
-            AuditStep::Revealed(_) => true,
+            AuditStep::Refused(_) | AuditStep::Revealed(_) => true,
             AuditStep::Drawn(checks) => all(checks, |check| audit.is_drawn(*check)),
             // Each lot has a copy.
             AuditStep::Roster { members, .. } => members.iter().all(|m| self.roster.contains(m)),
-            AuditStep::Refused(refused) => {
-                for place in refused {
-                    self.pending.remove(place);
-                    self.unreadable.remove(place);
-                    self.refused.insert(*place);
-                }
-                true
-            }
             AuditStep::Own(units) => {
                 all(units, |unit| own(unit).is_some_and(|answer| audit.own(*unit, answer).is_ok()))
             }
@@ -313,6 +308,15 @@ impl Auditor {
         }
     }
 
+    fn refuse(&mut self, refused: &[(UnitIndex, PeerKey)]) -> bool {
+        for place in refused {
+            self.pending.remove(place);
+            self.unreadable.remove(place);
+            self.refused.insert(*place);
+        }
+        true
+    }
+
     /// The same before the roster is known.
     fn prove(&mut self, step: &AuditStep) -> bool {
         match step {
@@ -328,14 +332,6 @@ impl Auditor {
             }
             AuditStep::Lost { peer, .. } => {
                 self.told_lost.insert(*peer);
-                true
-            }
-            AuditStep::Refused(refused) => {
-                for place in refused {
-                    self.pending.remove(place);
-                    self.unreadable.remove(place);
-                    self.refused.insert(*place);
-                }
                 true
             }
             _ => false,
