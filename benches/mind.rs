@@ -85,7 +85,7 @@ fn report(batches: &[SignedBatch], entries: usize, merging: Duration, decoding: 
 }
 
 fn board() -> Board {
-    Board::new(said::job(), said::owner(), 0, Profile::quorum(2), 0..UNITS)
+    Board::new(said::job(), &said::manifest().open().expect("a sound manifest"), 0)
 }
 
 fn entries_of(signed: &SignedBatch) -> usize {

@@ -144,7 +144,7 @@ impl Node {
             done => return done,
         }
         let me = self.config.me;
-        let others = self.jobs.iter().filter(|(_, job)| job.manifest.owner != me);
+        let others = self.jobs.iter().filter(|(_, job)| !job.wants_all(me));
         let held = others.flat_map(|(id, job)| job.lots.keys().map(|lot| (*id, *lot)));
         for (id, lot) in held.collect::<Vec<_>>() {
             self.retire(now, id, lot);
@@ -153,14 +153,18 @@ impl Node {
         Ok(())
     }
 
-    /// Takes part in all lots of a job, as its submitter's node does.
+    /// Takes part in all lots of a job, as its submitter's node does, and its delegates'; but for those
+    /// that it has let go of: its logs there would begin anew, beside the old ones.
     pub fn follow(&mut self, id: JobId) {
-        let lots = self.jobs.get(&id).map_or(0, |job| job.manifest.lots());
-        (0..lots).for_each(|lot| drop(self.attend(id, lot)));
+        let Some(job) = self.jobs.get(&id) else { return };
+        let lots = (0..job.manifest.lots()).filter(|lot| !job.retired.contains_key(lot));
+        for lot in lots.collect::<Vec<_>>() {
+            drop(self.attend(id, lot));
+        }
     }
 
     pub(crate) fn attend_own(&mut self, id: JobId) {
-        if self.jobs.get(&id).is_some_and(|job| job.manifest.owner == self.config.me) {
+        if self.jobs.get(&id).is_some_and(|job| job.wants_all(self.config.me)) {
             self.follow(id);
         }
     }
@@ -209,7 +213,7 @@ impl Node {
 
     /// Lets go of the decided lots of a job, where there are more than a node keeps for others.
     fn make_room(&mut self, now: Millis, id: JobId) {
-        let others = |job: &&Job| job.manifest.owner != self.config.me;
+        let others = |job: &&Job| !job.wants_all(self.config.me);
         let Some(job) = self.jobs.get(&id).filter(others) else { return };
         let too_many = (job.lots.len() + 1).saturating_sub(LOTS_HELD_MAX);
         let at_rest = job.lots.iter().filter(|(_, lot)| lot.is_at_rest()).map(|(lot, _)| *lot);
@@ -308,8 +312,7 @@ impl Node {
 
     /// Sees to it that a decided lot is let go of some time later.
     pub(crate) fn plan_to_retire(&mut self, now: Millis, id: JobId) {
-        let Some(job) = self.jobs.get(&id).filter(|job| job.manifest.owner != self.config.me)
-        else {
+        let Some(job) = self.jobs.get(&id).filter(|job| !job.wants_all(self.config.me)) else {
             return;
         };
         let done = job.lots.iter().filter(|(_, lot)| !lot.is_undone()).map(|(lot, _)| *lot);

@@ -1,4 +1,4 @@
-//! What a node does as the owner of audited jobs: it lets the [`Auditor`] hear what its boards hear,
+//! What a node does as a signer of audited jobs: it lets the [`Auditor`] hear what its boards hear,
 //! and says what the auditor comes to in the job's lots.
 use crate::{
     ANSWER_BYTES_MAX, Answer, AuditStep, Auditor, JobId, LotIndex, Millis, Node, Nonce, Output,
@@ -11,7 +11,7 @@ use alloc::{collections::BTreeMap, vec::Vec};
 const STEP_UNITS: usize = 128;
 
 impl Node {
-    /// The auditor of a job of this node's own.
+    /// The auditor of a job of which this node is a signer.
     pub(crate) fn auditor(&mut self, id: JobId) -> Option<&mut Auditor> {
         self.jobs.get_mut(&id)?.auditor.as_deref_mut()
     }
@@ -19,6 +19,7 @@ impl Node {
     /// What was merged into a lot: sealed answers of others, and what this node said before a restart.
     pub(crate) fn audit_hears(
         &mut self,
+        now: Millis,
         id: JobId,
         author: PeerKey,
         logged: &[SignedBatch],
@@ -29,15 +30,40 @@ impl Node {
         for (peer, SealedAnswer { unit, bytes }) in sealed {
             auditor.sealed(peer, unit, bytes);
         }
-        if author != me {
+        if !auditor.is_signer(author) {
             return;
         }
         for batch in logged.iter().filter_map(|signed| signed.open().ok()) {
             for statement in batch.statements {
-                if let Statement::Audit { first, steps } = statement {
-                    auditor.said(batch.lot, first, steps);
+                match statement {
+                    Statement::Audit { first, steps } if author == me => {
+                        auditor.said(batch.lot, first, steps);
+                    }
+                    Statement::Audit { .. } => auditor.heard_signer(now),
+                    _ => {}
                 }
             }
+        }
+    }
+
+    /// Answers of this node were sealed to a delegate.
+    pub(crate) fn on_sealed(
+        &mut self,
+        now: Millis,
+        id: JobId,
+        to: PeerKey,
+        answers: Vec<SealedAnswer>,
+    ) {
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        let mut lots: BTreeMap<LotIndex, Vec<SealedAnswer>> = BTreeMap::new();
+        for sealed in answers {
+            lots.entry(job.manifest.lot_of(sealed.unit)).or_default().push(sealed);
+        }
+        for (index, answers) in lots {
+            if let Some(lot) = self.lot(id, index) {
+                lot.outbox.seal(to, answers, now);
+            }
+            self.follow_up(id, index);
         }
     }
 
@@ -135,22 +161,36 @@ impl Node {
         all
     }
 
-    /// Looks at the clock in all audited jobs of this node.
+    /// Peers whom this node knows well by its own audited jobs, those that did most for it first.
+    pub fn known_well(&self, proofs: u8) -> Vec<PeerKey> {
+        let known = self.trust().into_iter();
+        let known = known.filter(|(peer, trust)| {
+            trust.suffices(proofs) && !self.barred.contains(peer) && *peer != self.config.me
+        });
+        let mut known: Vec<(PeerKey, Trust)> = known.collect();
+        known.sort_by_key(|(_, trust)| core::cmp::Reverse(trust.fuel));
+        known.into_iter().map(|(peer, _)| peer).collect()
+    }
+
+    /// Looks at the clock in all audited jobs.
     pub(crate) fn look_after_audits(&mut self, now: Millis) {
-        let lease_ms = self.config.pace.lease_ms;
+        let (me, lease_ms) = (self.config.me, self.config.pace.lease_ms);
         let ids: Vec<JobId> = self.jobs.keys().copied().collect();
         for id in ids {
+            self.seal_to_delegates(id);
             let Some(job) = self.jobs.get_mut(&id) else { continue };
             let unit_fuel = job.unit_fuel();
             let Some(auditor) = &mut job.auditor else { continue };
+            let beat = auditor.keep_turn(now, job.over);
             let (lots, manifest) = (&mut job.lots, &job.manifest);
             lots.values_mut().for_each(|lot| lot.unit_fuel = unit_fuel);
             let lot_of = |unit: UnitIndex| lots.get(&manifest.lot_of(unit));
-            let commits = lots.values().flat_map(|lot| lot.board.undecided_commits());
+            let commits = lots.values().flat_map(|lot| lot.board.undecided_commits(me));
             auditor.await_answers(now, lease_ms, commits);
             let busy = |unit: UnitIndex, peer| lot_of(unit)?.patience_ms(unit, peer, lease_ms);
             let stuck = lots.values().flat_map(Lot::stuck);
-            let mut steps = auditor.look(now, busy, stuck);
+            let mut steps: Vec<AuditStep> = beat.into_iter().collect();
+            steps.extend(auditor.look(now, busy, stuck));
             if auditor.shall_reveal(now) {
                 let sealed = |unit: UnitIndex, peer| {
                     lot_of(unit).is_some_and(|lot| lot.board.is_sealed(peer, unit))
@@ -162,13 +202,28 @@ impl Node {
         }
     }
 
+    /// Has the answers of this node sealed to delegates that stepped in, and could not read them before.
+    fn seal_to_delegates(&mut self, id: JobId) {
+        let Some(job) = self.jobs.get_mut(&id).filter(|job| job.is_audited() && !job.over) else {
+            return;
+        };
+        for lot in job.lots.values_mut() {
+            for to in lot.delegates() {
+                let answers = lot.unsealed_for(to);
+                if !answers.is_empty() {
+                    self.outputs.push_back(Output::Seal { job: id, to, answers });
+                }
+            }
+        }
+    }
+
     /// A member may be drawn in any lot of a job whose pass was closed, and has to hear of it.
     pub(crate) fn follow_draws(&mut self, id: JobId, index: LotIndex) {
         let me = self.config.me;
         let Some(job) = self.jobs.get(&id).filter(|job| job.is_audited()) else { return };
-        let all = job.lots.len() as u32 == job.manifest.lots();
-        let orders = job.lots.get(&index).and_then(|lot| lot.board.orders());
-        let drawn = orders.is_some_and(|orders| orders.is_closed() && orders.member(me).is_some());
+        let all = (job.lots.len() + job.retired.len()) as u32 == job.manifest.lots();
+        let orders = job.lots.get(&index).into_iter().flat_map(|lot| lot.board.orders());
+        let drawn = orders.into_iter().any(|one| one.is_closed() && one.member(me).is_some());
         if drawn && !all {
             self.follow(id);
         }
@@ -176,7 +231,8 @@ impl Node {
 
     /// Says steps, each in the lots that it is about.
     fn say_steps(&mut self, now: Millis, id: JobId, steps: Vec<AuditStep>) {
-        let Some(job) = self.jobs.get_mut(&id) else { return };
+        let Some(job) = self.jobs.get_mut(&id).filter(|_| !steps.is_empty()) else { return };
+        job.auditor.iter_mut().for_each(|auditor| auditor.spoke(now));
         let lots = job.manifest.lots();
         let lot_of = |unit: UnitIndex| job.manifest.lot_of(unit);
         let mut said: Vec<(LotIndex, AuditStep)> = Vec::new();
@@ -213,7 +269,10 @@ fn by_lot(
         AuditStep::Silent(all) => checks(AuditStep::Silent, all),
         AuditStep::Released(all) => cut(all, |one| lot_of(one.unit), AuditStep::Released),
         AuditStep::Revealed(all) => cut(all, |one| lot_of(one.unit), AuditStep::Revealed),
+        // Signers hear every lot.
+        AuditStep::Beat => alloc::vec![(0, step)],
         AuditStep::Roster { .. }
+        | AuditStep::Began { .. }
         | AuditStep::Closed { .. }
         | AuditStep::Lost { .. }
         | AuditStep::Settled { .. } => (0..lots).map(|lot| (lot, step.clone())).collect(),

@@ -23,7 +23,8 @@ pub struct Replay {
     job: JobId,
     manifest: Manifest,
     boards: BTreeMap<LotIndex, Board>,
-    course: Course,
+    /// What each signer said.
+    courses: BTreeMap<PeerKey, Course>,
     evidence: BTreeSet<Hash>,
 }
 
@@ -53,8 +54,8 @@ impl core::error::Error for Unfit {}
 impl Replay {
     /// Begins with what the owner signed, which is the body's to check.
     pub fn new(job: JobId, manifest: Manifest) -> Replay {
-        let (course, evidence) = (Course::default(), BTreeSet::new());
-        Replay { job, manifest, boards: BTreeMap::new(), course, evidence }
+        let (courses, evidence) = (BTreeMap::new(), BTreeSet::new());
+        Replay { job, manifest, boards: BTreeMap::new(), courses, evidence }
     }
 
     /// The job's name.
@@ -79,14 +80,14 @@ impl Replay {
         if batch.lot >= self.manifest.lots() {
             return Err(Unfit::NoSuchLot(batch.lot));
         }
-        let (owner, profile) = (self.manifest.owner, self.manifest.profile);
-        let range = self.manifest.lot_range(batch.lot);
-        let fresh = || Board::new(self.job, owner, batch.lot, profile, range);
+        let fresh = || Board::new(self.job, &self.manifest, batch.lot);
         let board = self.boards.entry(batch.lot).or_insert_with(fresh);
         self.evidence.insert(signed.hash());
-        for statement in batch.statements.iter().filter(|_| batch.author == owner) {
+        let signs = board.orders_of(batch.author).is_some();
+        for statement in batch.statements.iter().filter(|_| signs) {
             if let Statement::Audit { first, steps } = statement {
-                self.course.add(batch.lot, *first, steps.clone());
+                let course = self.courses.entry(batch.author).or_default();
+                course.add(batch.lot, *first, steps.clone());
             }
         }
         board.merge(signed, Arc::new(batch)).map(drop).map_err(Unfit::Fault)
@@ -105,12 +106,39 @@ impl Replay {
         lots.flat_map(of).collect()
     }
 
-    /// What the owner's audit proves; none of a job that is not audited.
+    /// What the audit proves of that signer whose word is the last; none of a job that is not audited.
     ///
     /// # Errors
     /// What is wrong with it, or missing.
     pub fn audit(&self) -> Option<Result<Audited, Flaw>> {
         let Profile::Audited(_) = self.manifest.profile else { return None };
+        let shown = self.shown();
+        let mut end = Err(Flaw::Unfinished);
+        for signer in self.manifest.signers().into_iter().rev() {
+            let Some(course) = self.courses.get(&signer) else { continue };
+            let audited = course.clone().replay(&self.manifest, signer, &shown);
+            match audited {
+                // Another signer may have ended what this one began.
+                Err(Flaw::Unfinished) => {}
+                Err(flaw) => end = Err(flaw),
+                Ok(audited) => return Some(self.holds(course).map(|()| audited)),
+            }
+        }
+        Some(end)
+    }
+
+    /// Whether the verdicts are what a signer released, and not what another one did.
+    fn holds(&self, course: &Course) -> Result<(), Flaw> {
+        let released = course.released();
+        let other = (0..).zip(self.verdicts()).find(|(unit, verdict)| match verdict {
+            Verdict::Verified { answer, .. } => released.get(unit) != Some(&answer),
+            Verdict::Open | Verdict::Failed(_) => false,
+        });
+        other.map_or(Ok(()), |(unit, _)| Err(Flaw::Answer(unit)))
+    }
+
+    /// Every answer that fits a commit.
+    fn shown(&self) -> Vec<Shown> {
         let of = |board: &Board| {
             let units = board.range().filter_map(|unit| Some((unit, board.unit(unit)?)));
             let shown = units.flat_map(|(unit, known)| {
@@ -122,8 +150,7 @@ impl Replay {
             });
             shown.collect::<Vec<Shown>>()
         };
-        let shown: Vec<Shown> = self.boards.values().flat_map(of).collect();
-        Some(self.course.clone().replay(&self.manifest, &shown))
+        self.boards.values().flat_map(of).collect()
     }
 
     /// A name for all batches that were given, whatever their order.

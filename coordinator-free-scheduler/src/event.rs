@@ -1,7 +1,8 @@
 //! The boundary of the mind: what goes in, what comes out. One screen each.
 use crate::{
     Answer, FailReason, Hash, JobId, LotIndex, Manifest, ManifestError, Message, Nonce, Outcome,
-    PeerKey, Query, Signature, SignedBatch, SignedManifest, UnitIndex, Void, statement::Batch,
+    PeerKey, Query, SealedAnswer, Signature, SignedBatch, SignedManifest, UnitIndex, Void,
+    statement::Batch,
 };
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use serde::{Deserialize, Serialize};
@@ -58,6 +59,15 @@ pub enum Input {
         /// What was read.
         answers: Vec<Unsealed>,
     },
+    /// What [`Output::Seal`] asked for.
+    Sealed {
+        /// The job.
+        job: JobId,
+        /// Who can read it.
+        to: PeerKey,
+        /// The answers, encrypted.
+        answers: Vec<SealedAnswer>,
+    },
     /// The seed that [`Output::Draw`] asked for.
     Seed {
         /// The job.
@@ -96,7 +106,7 @@ pub enum Input {
     Tick,
 }
 
-/// What an executor sealed to the owner of its job.
+/// What an executor sealed to a signer of its job.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Unsealed {
     /// Who.
@@ -163,7 +173,16 @@ pub enum Output {
         /// Author, unit and bytes.
         sealed: Vec<(PeerKey, UnitIndex, Vec<u8>)>,
     },
-    /// Tell the seed of a pass of this node's own job by [`Input::Seed`]; it is public from then on.
+    /// Encrypt answers of this node to a delegate, then answer [`Input::Sealed`].
+    Seal {
+        /// Their job.
+        job: JobId,
+        /// The delegate.
+        to: PeerKey,
+        /// Unit, answer, nonce.
+        answers: Vec<(UnitIndex, Answer, Nonce)>,
+    },
+    /// Tell the seed of a pass of a job that this node is a signer of by [`Input::Seed`].
     Draw {
         /// The job.
         job: JobId,
@@ -197,7 +216,7 @@ pub enum Record {
         /// Unit, answer, nonce.
         answers: Vec<(UnitIndex, Answer, Nonce)>,
     },
-    /// Answers to a job of this node's own that were sealed to it; private.
+    /// Answers to a job that were sealed to this node as its signer; private.
     Unsealed {
         /// The job.
         job: JobId,

@@ -39,7 +39,7 @@ pub struct Job {
     pub(crate) heard: BTreeMap<LotIndex, Heard>,
     /// Decided lots of which the owner has shown to have all.
     pub(crate) with_owner: BTreeSet<LotIndex>,
-    /// What makes verdicts of an audited job of this node's own.
+    /// What makes verdicts of an audited job of which this node is a signer.
     pub(crate) auditor: Option<Box<Auditor>>,
     silent: BTreeMap<PeerKey, u32>,
     speed: Speed,
@@ -124,6 +124,11 @@ impl Job {
     /// Its name.
     pub fn id(&self) -> JobId {
         self.signed.id()
+    }
+
+    /// Whether a node holds all of it: its owner, for ever, and its delegates until it is over.
+    pub(crate) fn wants_all(&self, me: PeerKey) -> bool {
+        self.manifest.owner == me || self.auditor.is_some() && !self.over
     }
 
     /// Whether its owner decides by audits.
@@ -240,9 +245,9 @@ impl Job {
         JobStatus { state, units, verified, failed, running, queued, executions }
     }
 
-    /// Where the audit of a job of this node's own is.
+    /// Where the audit is that this node makes.
     pub fn audit(&self) -> Option<AuditView> {
-        self.auditor.as_ref().map(|auditor| auditor.view())
+        self.auditor.as_ref().and_then(|auditor| auditor.view())
     }
 
     /// What a unit has come to.

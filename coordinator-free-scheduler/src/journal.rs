@@ -168,6 +168,7 @@ fn opened_digests(statement: &Statement) -> Vec<Hash> {
         | Statement::Calls(_)
         | Statement::Voids(_)
         | Statement::Sealed(_)
+        | Statement::SealedFor { .. }
         | Statement::Audit { .. }
         | Statement::Cancel => Vec::new(),
     }

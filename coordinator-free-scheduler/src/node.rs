@@ -113,6 +113,7 @@ impl Node {
                 self.on_ran(now, job, unit, took_us, end, sealed);
             }
             Input::Unsealed { job, answers } => self.on_unsealed(now, job, answers),
+            Input::Sealed { job, to, answers } => self.on_sealed(now, job, to, answers),
             Input::Seed { job, pass, seed } => {
                 if let Some(auditor) = self.auditor(job) {
                     auditor.seed(pass, seed);
@@ -209,8 +210,7 @@ impl Node {
         }
         self.order.push(id);
         let phase = self.rng.below(256) as u8;
-        let own = manifest.owner == self.config.me;
-        let auditor = own.then(|| Auditor::new(&manifest)).flatten().map(Box::new);
+        let auditor = Auditor::new(&manifest, self.config.me).map(Box::new);
         let mut job = Job::new(signed, manifest, now, phase);
         job.auditor = auditor;
         self.jobs.insert(id, job);
@@ -240,6 +240,7 @@ impl Node {
     ) {
         match self.add_job(now, signed.clone(), manifest) {
             Ok(true) => {
+                self.attend_own(signed.id());
                 self.record(now, Record::Manifest(signed), self.config.pace.record_ms);
                 self.send_digest(from);
             }
@@ -272,16 +273,17 @@ impl Node {
         batch: Arc<Batch>,
     ) -> Result<Vec<SignedBatch>, Fault> {
         let (id, index, author) = (batch.job, batch.lot, batch.author);
-        let pace = self.config.pace;
+        let (me, pace) = (self.config.me, self.config.pace);
         let unit_fuel = self.jobs.get(&id).and_then(Job::unit_fuel);
         let Some(lot) = self.lot(id, index) else { return Ok(Vec::new()) };
         lot.unit_fuel = unit_fuel;
         let (merged, changes) = lot.merge(signed, batch.clone(), now, &pace)?;
-        let sealed = merged.sealed.into_iter();
-        let sealed = sealed.map(|(author, sealed)| (lot.board.key(author), sealed));
-        let sealed: Vec<(PeerKey, SealedAnswer)> =
-            sealed.filter(|(peer, sealed)| lot.board.may_answer(*peer, sealed.unit)).collect();
-        self.audit_hears(id, author, &merged.logged, sealed);
+        let sealed = merged.sealed.into_iter().filter(|(_, to, _)| *to == me);
+        let sealed = sealed.map(|(author, _, sealed)| (lot.board.key(author), sealed));
+        let fits =
+            |(peer, sealed): &(PeerKey, SealedAnswer)| lot.board.may_answer(me, *peer, sealed.unit);
+        let sealed: Vec<(PeerKey, SealedAnswer)> = sealed.filter(fits).collect();
+        self.audit_hears(now, id, author, &merged.logged, sealed);
         for fault in merged.faults {
             self.fault(author, fault);
         }
@@ -394,8 +396,14 @@ impl Node {
                 job.took(took_us, answer.fuel);
             }
         }
-        if self.auditor(id).is_some_and(|auditor| auditor.ended(unit)) {
-            return self.on_own(now, id, unit, end.ok());
+        if let Some(auditor) = self.auditor(id) {
+            if auditor.ended(unit) {
+                return self.on_own(now, id, unit, end.ok());
+            }
+            // What a delegate ran for others it need not run again if it steps in.
+            if let Ok((answer, nonce)) = &end {
+                auditor.computed(unit, answer.clone(), *nonce);
+            }
         }
         let end = end.map(|(answer, nonce)| {
             let hash = commitment(id, unit, me, &answer, &nonce);

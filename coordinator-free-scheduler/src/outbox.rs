@@ -1,7 +1,7 @@
 //! What this node is about to say of one lot, until it fits a batch and its time has come.
 use crate::{
     Answer, AuditStep, BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, Call, ClaimedUnits, Commit, Millis,
-    Nonce, Opening, SealedAnswer, Statement, UnitIndex, Void, wire,
+    Nonce, Opening, PeerKey, SealedAnswer, Statement, UnitIndex, Void, wire,
 };
 use alloc::{collections::BTreeMap, vec::Vec};
 
@@ -15,6 +15,8 @@ const SPAN_BYTES: usize = 5 + 5;
 const COMMIT_BYTES: usize = 5 + 32;
 /// Bytes that a sealed answer takes beside itself: unit and length.
 const SEALED_BYTES: usize = 5 + 2;
+/// Bytes of a key.
+const KEY_BYTES: usize = 32;
 /// Bytes that a step may take beside itself: tag, place and number of steps.
 const STEP_BYTES: usize = 16;
 /// Bytes that a call takes beyond what it cites and declines: unit and lengths.
@@ -37,6 +39,7 @@ pub struct Outbox {
     voids: Vec<(UnitIndex, Void)>,
     cancel: bool,
     orders: Vec<AuditStep>,
+    sealed: Vec<(PeerKey, SealedAnswer)>,
     due: Option<Millis>,
 }
 
@@ -153,6 +156,12 @@ impl Outbox {
         self.due_by(at);
     }
 
+    /// Adds answers that a delegate may read.
+    pub fn seal(&mut self, to: PeerKey, answers: Vec<SealedAnswer>, at: Millis) {
+        self.sealed.extend(answers.into_iter().map(|sealed| (to, sealed)));
+        self.due_by(at);
+    }
+
     /// Adds the end of the job.
     pub fn cancel(&mut self, now: Millis) {
         self.cancel = true;
@@ -210,6 +219,18 @@ impl Outbox {
             match cut.statements().last_mut() {
                 Some(Statement::Sealed(all)) => all.push(sealed),
                 _ => cut.statements().push(Statement::Sealed(alloc::vec![sealed])),
+            }
+        }
+        for (delegate, sealed) in self.sealed.drain(..) {
+            cut.begin_if_full(KEY_BYTES + SEALED_BYTES + sealed.bytes.len(), 1);
+            match cut.statements().last_mut() {
+                Some(Statement::SealedFor { to, answers }) if *to == delegate => {
+                    answers.push(sealed);
+                }
+                _ => {
+                    let answers = alloc::vec![sealed];
+                    cut.statements().push(Statement::SealedFor { to: delegate, answers });
+                }
             }
         }
         for call in calls {

@@ -35,6 +35,24 @@ fn liars_are_caught_alone_and_together() {
 }
 
 #[test]
+fn a_delegate_decides_when_the_submitters_node_is_gone() {
+    let place = Place::new();
+    let out = place.path("demo");
+    let command = ["demo", "--json", "--task", "nothing", "--profile", "audited", "--nodes", "6"];
+    let rest = ["--liars", "2", "--units", "1200", "--submitter-stops", "--out", text(&out)];
+    let report = run([&command[..], &rest].concat()).json();
+    for (name, expected) in
+        [("verified", 1200), ("failed", 0), ("wrong_accepted", 0), ("honest_banned", 0)]
+    {
+        assert_eq!(number(&report, name), expected, "{name} in {report}");
+    }
+    let verified = run(["verify", text(&out.join("results")), "--json"]).json();
+    assert_eq!(number(&verified, "outputs"), 1200, "{verified}");
+    assert_ne!(verified["released"]["by"], verified["owner"], "{verified}");
+    run(["demo", "--submitter-stops"]).refused(2, &["--profile audited"]);
+}
+
+#[test]
 fn an_owner_that_is_killed_goes_on_and_proves_what_it_released() {
     const UNITS: u32 = 400;
     const ROUNDS: u32 = 2_000_000;

@@ -90,9 +90,16 @@ fn audit_statements() -> Vec<(&'static str, Statement)> {
         AuditStep::Settled { pass: 0 },
         AuditStep::Released(release(Some(3))),
         AuditStep::Revealed(release(None)),
+        AuditStep::Began { seeds: hash(26) },
+        AuditStep::Beat,
     ];
     let sealed = vec![SealedAnswer { unit, bytes: vec![24, 25] }];
-    vec![("sealed", Statement::Sealed(sealed)), ("audit", Statement::Audit { first: 2, steps })]
+    let sealed_for = Statement::SealedFor { to: peer, answers: sealed.clone() };
+    vec![
+        ("sealed", Statement::Sealed(sealed)),
+        ("audit", Statement::Audit { first: 2, steps }),
+        ("sealed for", sealed_for),
+    ]
 }
 
 /// One line a value: its name and its bytes.
@@ -138,7 +145,8 @@ impl Lines {
             let signed = SignedManifest { bytes, signature: vec![8; 64] };
             self.add(&format!("job id, {name}"), &signed.id().0.0);
         }
-        let terms = AuditTerms::new(100_000, hash(22));
+        let mut terms = AuditTerms::new(100_000, hash(22));
+        terms.delegates[0] = Some(PeerKey([27; 32]));
         let audited =
             Manifest { profile: Profile::Audited(terms), ..manifest(Units::Range { count: 300 }) };
         self.add("manifest, audited", &audited.encode().expect("within the limits"));

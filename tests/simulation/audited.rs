@@ -14,10 +14,11 @@ use std::{
 use tests::{
     Scenario, World,
     scenario::{Attacker, Audit, Churn, Cost, Kind, Network},
+    truth,
 };
 
-fn audited(seed: u64) -> Scenario {
-    let audit = Some(Audit { max_error: 1e-3, proofs: 5 });
+pub fn audited(seed: u64) -> Scenario {
+    let audit = Some(Audit::default());
     Scenario {
         peers: 12,
         units: 600,
@@ -30,14 +31,14 @@ fn audited(seed: u64) -> Scenario {
 }
 
 /// What was said of the job, as the owner's node knows it.
-fn evidence(world: &World) -> (SignedManifest, Vec<SignedBatch>) {
+pub fn evidence(world: &World) -> (SignedManifest, Vec<SignedBatch>) {
     let (node, job) = (world.node(0).expect("the owner"), world.jobs[0]);
     let known = node.job(job).expect("its job");
     let of = |lot| node.evidence(job, lot).expect("its lot");
     (known.signed.clone(), (0..known.manifest.lots()).flat_map(of).collect())
 }
 
-fn replay(manifest: &SignedManifest, batches: &[SignedBatch]) -> Replay {
+pub fn replay(manifest: &SignedManifest, batches: &[SignedBatch]) -> Replay {
     let mut replay = Replay::new(manifest.id(), manifest.open().expect("a manifest"));
     for signed in batches {
         replay.add(signed.clone(), signed.open().expect("a batch")).expect("of this job");
@@ -74,7 +75,7 @@ fn audit(world: &World) -> AuditView {
     job.and_then(|job| job.audit()).expect("an audited job")
 }
 
-fn attackers(kind: Kind, fraction: f64, rate: f64) -> Vec<Attacker> {
+pub fn attackers(kind: Kind, fraction: f64, rate: f64) -> Vec<Attacker> {
     vec![Attacker { kind, fraction, rate, budget: u64::MAX }]
 }
 
@@ -285,7 +286,8 @@ fn an_owners_word_opens_nothing_that_was_not_committed_to() {
         [(Profile::quorum(2), 7, false), (audited, 8, false), (audited, 7, true)]
     {
         for early in [false, true] {
-            let mut board = Board::new(job, owner, 0, profile, 0..1);
+            let manifest = truth::urgent(owner, 1, 1, profile, 0, (1, 0)).open().expect("sound");
+            let mut board = Board::new(job, &manifest, 0);
             let mut heard = [committed(), course(fuel)];
             if early {
                 heard.reverse();

@@ -6,6 +6,7 @@
 mod audited;
 mod audits;
 mod claims;
+mod delegates;
 mod jobs;
 mod mischief;
 mod scenarios;

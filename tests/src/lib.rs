@@ -16,6 +16,7 @@ pub mod rogue;
 pub mod scenario;
 pub mod sessions;
 pub mod summary;
+mod terms;
 pub mod truth;
 pub mod world;
 

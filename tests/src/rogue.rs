@@ -105,6 +105,7 @@ impl Rogue {
                 | Statement::Calls(_)
                 | Statement::Voids(_)
                 | Statement::Sealed(_)
+                | Statement::SealedFor { .. }
                 | Statement::Audit { .. }
                 | Statement::Cancel => {}
             }

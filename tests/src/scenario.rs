@@ -1,6 +1,7 @@
 //! A scenario: what grid is simulated, as data. Every field has a default, unknown ones are errors.
-use crate::{draws::Draw, truth};
-use coordinator_free_scheduler::{AuditTerms, PRIORITY_MAX, Profile, seed_before};
+use crate::draws::Draw;
+pub use crate::terms::Audit;
+use coordinator_free_scheduler::{PRIORITY_MAX, Profile};
 use serde::{
     Deserialize, Deserializer,
     de::{DeserializeOwned, Error as _},
@@ -56,16 +57,6 @@ pub struct Scenario {
     pub freeze: Vec<Freeze>,
     /// Peers that do harm.
     pub attacker: Vec<Attacker>,
-}
-
-/// What the owner of an audited job asks for.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Audit {
-    /// Wrong units among the released at most, as a share.
-    pub max_error: f64,
-    /// Right answers by which a peer becomes trusted.
-    pub proofs: u8,
 }
 
 /// How a figure is spread.
@@ -327,12 +318,10 @@ impl Scenario {
 
     /// The profile of the job with this salt.
     pub fn profile(&self, salt: u64) -> Profile {
-        let Some(Audit { max_error, proofs }) = self.audit else {
-            return Profile::quorum(self.profile);
-        };
-        let seeds = seed_before(&truth::seeds(salt)[0]);
-        let terms = AuditTerms::new((max_error * 1e9) as u32, seeds);
-        Profile::Audited(AuditTerms { proofs, ..terms })
+        match &self.audit {
+            None => Profile::quorum(self.profile),
+            Some(audit) => Profile::Audited(audit.terms(salt)),
+        }
     }
 
     /// The units of a lot.

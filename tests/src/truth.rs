@@ -64,9 +64,10 @@ pub fn urgent(
     SignedManifest { bytes, signature: SIGNATURE.0.into() }
 }
 
-/// The seeds of a job's passes, of which each hashes to the one before.
-pub fn seeds(salt: u64) -> [Hash; PASSES_MAX as usize] {
-    let mut seeds = [Hash::of(&salt.to_le_bytes()); PASSES_MAX as usize];
+/// A signer's seeds of a job's passes, of which each hashes to the one before.
+pub fn seeds(salt: u64, signer: PeerKey) -> [Hash; PASSES_MAX as usize] {
+    let last = Hash::derive("dugnad simulator", &[b"seeds", &salt.to_le_bytes(), &signer.0]);
+    let mut seeds = [last; PASSES_MAX as usize];
     for pass in (1..seeds.len()).rev() {
         seeds[pass - 1] = seed_before(&seeds[pass]);
     }

@@ -115,6 +115,7 @@ impl Metrics {
                 Statement::Voids(_) => "void",
                 Statement::Cancel => "cancel",
                 Statement::Sealed(_) => "sealed",
+                Statement::SealedFor { .. } => "sealed_for",
                 Statement::Audit { .. } => "audit",
             };
             let entries = statement.entries() as u64;

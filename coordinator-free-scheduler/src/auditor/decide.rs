@@ -23,7 +23,10 @@ const AHEAD: usize = 64;
 impl Auditor {
     /// The next steps, taken already; none until something is new.
     pub fn advance(&mut self, now: Millis, rng: &mut Rng) -> Vec<AuditStep> {
-        let mut steps = Vec::new();
+        let mut steps: Vec<AuditStep> = self.step_in().into_iter().collect();
+        if !self.turn.is_mine() {
+            return steps;
+        }
         while core::mem::take(&mut self.news) {
             let fresh = match self.audit.as_ref().map(Audit::phase) {
                 None => self.proving(rng),
@@ -48,7 +51,7 @@ impl Auditor {
         busy: impl Fn(UnitIndex, PeerKey) -> Option<u64>,
         stuck: impl Iterator<Item = UnitIndex>,
     ) -> Vec<AuditStep> {
-        if self.is_over() {
+        if self.is_over() || !self.turn.is_mine() {
             return Vec::new();
         }
         // What could not be computed here is tried again.

@@ -1,10 +1,10 @@
-//! The owner's part of an audited job: it finds out whom to trust, counts answers, draws checkers,
-//! computes what is in dispute, and releases.
+//! A signer's part of an audited job, its owner's or a delegate's: it finds out whom to trust, counts
+//! answers, draws checkers, computes what is in dispute, and releases.
 //!
 //! ```text
 //! Proving ──peers enough were right──► Audit (its own phases) ──► released
 //! ```
-//! Everything that the owner comes to it says as an [`AuditStep`], and only steps change the audit:
+//! Everything that it comes to it says as an [`AuditStep`], and only steps change the audit:
 //! [`decide`] finds the next ones, [`Auditor::apply`] takes them. So a restart that reads them again,
 //! with the answers, is where it was. What it is not: what others act by; that is their boards.
 mod decide;
@@ -12,6 +12,7 @@ mod plan;
 mod proofs;
 mod release;
 mod replay;
+mod turn;
 
 use crate::{
     Answer, AuditStep, AuditTerms, Hash, LotIndex, Manifest, Millis, Nonce, PeerKey, ROSTER_PART,
@@ -27,6 +28,7 @@ pub use plan::AuditPlan;
 use proofs::Proofs;
 pub use proofs::Trust;
 pub use replay::{Audited, Course, Flaw, Shown};
+use turn::Turn;
 
 /// The class of processors that everybody is taken to have, as long as none is declared.
 const ONE_CLASS: u8 = 0;
@@ -34,10 +36,11 @@ const ONE_CLASS: u8 = 0;
 /// Answers with what hid them, by unit and author.
 type Answers = BTreeMap<(UnitIndex, PeerKey), (Answer, Nonce)>;
 
-/// One audited job of this node's own.
+/// One audited job of which this node is a signer.
 #[derive(Clone, Debug)]
 pub struct Auditor {
     terms: AuditTerms,
+    turn: Turn,
     units: u32,
     /// Answers of others that this node could read and that fit their commits.
     answers: Answers,
@@ -98,6 +101,8 @@ pub enum AuditStage {
 pub struct AuditView {
     /// What it is at.
     pub stage: AuditStage,
+    /// Whether another signer acts in the stead of this node.
+    pub stands_by: bool,
     /// Units that the owner computed itself.
     pub own_units: u32,
     /// Units without an answer that counts, once the roster is known.
@@ -123,11 +128,14 @@ pub struct AuditView {
 }
 
 impl Auditor {
-    /// The auditor of a job of which nothing is known; none if it is not audited.
-    pub fn new(manifest: &Manifest) -> Option<Auditor> {
+    /// The auditor of a job of which nothing is known; none if `signer` has no say in it.
+    pub fn new(manifest: &Manifest, signer: PeerKey) -> Option<Auditor> {
         let crate::Profile::Audited(terms) = manifest.profile else { return None };
+        let signers = manifest.signers();
+        let rank = signers.iter().position(|key| *key == signer)?;
         Some(Auditor {
             terms,
+            turn: Turn::new(&terms, signers, rank),
             units: manifest.work.units.count(),
             answers: BTreeMap::new(),
             own: BTreeMap::new(),
@@ -242,8 +250,10 @@ impl Auditor {
     /// Takes a step: this node's own, now or before a restart, or the owner's in a certificate. Answers
     /// whether all of it follows from what was taken before; what does not changes nothing.
     pub fn apply(&mut self, step: &AuditStep) -> bool {
-        if let AuditStep::Refused(refused) = step {
-            return self.refuse(refused);
+        match step {
+            AuditStep::Refused(refused) => return self.refuse(refused),
+            AuditStep::Began { seeds } => return self.begin(*seeds),
+            _ => {}
         }
         let Some(audit) = &mut self.audit else {
             return self.prove(step);
@@ -256,7 +266,10 @@ impl Auditor {
         };
         let own = |unit: &UnitIndex| self.own.get(unit).map(|(answer, _)| answer.clone());
         match step {
-            AuditStep::Refused(_) | AuditStep::Revealed(_) => true,
+            AuditStep::Refused(_)
+            | AuditStep::Revealed(_)
+            | AuditStep::Began { .. }
+            | AuditStep::Beat => true,
             AuditStep::Drawn(checks) => all(checks, |check| audit.is_drawn(*check)),
             // Each lot has a copy.
             AuditStep::Roster { members, .. } => members.iter().all(|m| self.roster.contains(m)),
@@ -334,6 +347,7 @@ impl Auditor {
                 self.told_lost.insert(*peer);
                 true
             }
+            AuditStep::Beat => true,
             _ => false,
         }
     }
@@ -375,6 +389,9 @@ impl Auditor {
 
     /// A unit that this node is to compute itself, if one is.
     pub fn next_run(&mut self) -> Option<UnitIndex> {
+        if !self.turn.is_mine() {
+            return None;
+        }
         let unit = self.to_run.pop_first()?;
         self.running.insert(unit);
         Some(unit)
@@ -400,11 +417,15 @@ impl Auditor {
 
     /// The pass whose seed is asked for, once.
     pub fn take_draw(&mut self) -> Option<u8> {
+        if self.turn.steps_in() && self.asked.is_none() {
+            self.asked = Some(0);
+            return self.asked;
+        }
         let audit = self.audit.as_ref()?;
         let pass = audit.pass();
         let closing = audit.phase() == Phase::Executing && audit.open() == 0;
         let fresh = !self.seeds.contains_key(&pass) && self.asked != Some(pass);
-        (closing && fresh).then(|| {
+        (closing && fresh && self.turn.is_mine()).then(|| {
             self.asked = Some(pass);
             pass
         })
@@ -412,8 +433,11 @@ impl Auditor {
 
     // ---- what is known -----------------------------------------------------------------------
 
-    /// Where it is.
-    pub fn view(&self) -> AuditView {
+    /// Where it is; none for a delegate that has not stepped in.
+    pub fn view(&self) -> Option<AuditView> {
+        if !self.turn.has_begun() {
+            return None;
+        }
         let audit = self.audit.as_ref();
         let (stage, estimate) = match audit.map(Audit::phase) {
             None => (AuditStage::Proving, None),
@@ -422,8 +446,9 @@ impl Auditor {
             Some(Phase::Released(estimate)) => (AuditStage::Released, Some(estimate)),
             Some(Phase::Quarantined) => (AuditStage::Released, None),
         };
-        AuditView {
+        Some(AuditView {
             stage,
+            stands_by: !self.turn.is_mine(),
             unexecuted: audit.map_or(0, |audit| audit.open() as u32),
             achieved: audit.is_some_and(Audit::is_achieved),
             own_units: self.own.len() as u32,
@@ -435,7 +460,7 @@ impl Auditor {
             lost: self.told_lost.len() as u32,
             executions: audit.map_or(0, Audit::executions),
             estimate,
-        }
+        })
     }
 
     fn key(&self, member: MemberIndex) -> Option<PeerKey> {

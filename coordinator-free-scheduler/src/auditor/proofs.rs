@@ -43,6 +43,11 @@ impl Trust {
             lost: self.lost || other.lost,
         }
     }
+
+    /// Whether a peer of whom this is known may be on a roster.
+    pub fn suffices(self, proofs: u8) -> bool {
+        !self.lost && self.agreed >= u32::from(proofs)
+    }
 }
 
 /// All peers that answered anything.
@@ -109,7 +114,7 @@ impl Proofs {
     /// How many are proven by earlier jobs alone.
     pub fn known(&self, proofs: u8) -> usize {
         let known = self.here().filter_map(|(peer, _)| self.known.get(&peer));
-        known.filter(|trust| !trust.lost && trust.agreed >= proofs.into()).count()
+        known.filter(|trust| trust.suffices(proofs)).count()
     }
 
     /// Units to compute so that everybody has as many proofs as it needs, of those not
@@ -138,9 +143,8 @@ impl Proofs {
 
     /// Those who were right so often and never wrong, with weights by what they computed.
     pub fn members(&self, proofs: u8, class: u8) -> Vec<Member> {
-        let proven =
-            |(_, trust): &(PeerKey, Trust)| !trust.lost && trust.agreed >= u32::from(proofs);
-        let proven: Vec<(PeerKey, Trust)> = self.all().filter(proven).collect();
+        let proven: Vec<(PeerKey, Trust)> =
+            self.all().filter(|(_, trust)| trust.suffices(proofs)).collect();
         let mut fuels: Vec<u64> = proven.iter().map(|(_, trust)| trust.fuel).collect();
         fuels.sort_unstable();
         let middle = fuels.get(fuels.len() / 2).copied().unwrap_or(1).max(1);

@@ -9,7 +9,7 @@ const REVEAL_MS: u64 = 10_000;
 impl Auditor {
     /// What can be released and is not; the owner computes what nobody answered.
     pub(super) fn releasing(&mut self) -> Vec<AuditStep> {
-        if self.released.len() >= self.units as usize {
+        if self.has_released_all() {
             return self.release_again();
         }
         let left: Vec<UnitIndex> =
@@ -41,7 +41,12 @@ impl Auditor {
 
     /// Whether all is released and nothing is left to do.
     pub(super) fn is_over(&self) -> bool {
-        self.released.len() >= self.units as usize && self.unshown.is_empty()
+        self.has_released_all() && self.unshown.is_empty()
+    }
+
+    /// Whether it has said every unit's answer.
+    pub(super) fn has_released_all(&self) -> bool {
+        self.released.len() >= self.units as usize
     }
 
     /// These are released and not verified on this node's own board.
@@ -54,7 +59,7 @@ impl Auditor {
     /// Whether it is time to show what others should have shown: authors have a while to do it
     /// themselves.
     pub fn shall_reveal(&mut self, now: Millis) -> bool {
-        if self.released.len() < self.units as usize {
+        if !self.has_released_all() {
             return false;
         }
         let at = *self.reveal_at.get_or_insert(now.plus(REVEAL_MS));

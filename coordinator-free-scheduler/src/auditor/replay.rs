@@ -1,4 +1,4 @@
-//! An owner's audit, told again from what it said and from the answers: whether its verdicts follow.
+//! A signer's audit, told again from what it said and from the answers: whether its verdicts follow.
 use super::Auditor;
 use crate::{
     Answer, AuditStep, Hash, LotIndex, Manifest, Nonce, PeerKey, Release, UnitIndex, seed_before,
@@ -14,6 +14,8 @@ use core::fmt;
 /// What an audit proves.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Audited {
+    /// Whose audit it is: the owner's, or a delegate's.
+    pub signer: PeerKey,
     /// The name of the roster: the hash of its postcard bytes.
     pub roster: Hash,
     /// How many are on it.
@@ -106,11 +108,25 @@ impl Course {
         }
     }
 
+    /// What was released, by unit; what was said last of each.
+    pub fn released(&self) -> BTreeMap<UnitIndex, &Answer> {
+        let released = self.steps().filter_map(|step| match step {
+            AuditStep::Released(all) => Some(all),
+            _ => None,
+        });
+        released.flatten().map(|one| (one.unit, &one.answer)).collect()
+    }
+
     /// Takes all steps again.
     ///
     /// # Errors
     /// The first thing that is wrong, or missing.
-    pub fn replay(self, manifest: &Manifest, shown: &[Shown]) -> Result<Audited, Flaw> {
+    pub fn replay(
+        self,
+        manifest: &Manifest,
+        signer: PeerKey,
+        shown: &[Shown],
+    ) -> Result<Audited, Flaw> {
         if let Some(lot) = self.two_faced {
             return Err(Flaw::TwoFaced(lot));
         }
@@ -122,14 +138,14 @@ impl Course {
         if released.sum::<usize>() < manifest.work.units.count() as usize {
             return Err(Flaw::Unfinished);
         }
-        let mut auditor = Auditor::new(manifest).ok_or(Flaw::Unfinished)?;
+        let mut auditor = Auditor::new(manifest, signer).ok_or(Flaw::Unfinished)?;
         for (unit, peer, answer, nonce) in shown.iter().cloned() {
-            match peer == manifest.owner {
+            match peer == signer {
                 true => auditor.computed(unit, answer, nonce),
                 false => auditor.heard(peer, unit, Some((answer, nonce))),
             }
         }
-        let missing = self.missing(manifest, &auditor);
+        let missing = self.missing(signer, &auditor);
         if missing > 0 {
             return Err(Flaw::Missing(missing));
         }
@@ -143,7 +159,7 @@ impl Course {
             }
             check_released(auditor, step)
         })?;
-        auditor.proof()
+        auditor.proof(signer)
     }
 
     /// Takes what this node said before a restart, each lot's steps in their order, however its journal
@@ -158,7 +174,7 @@ impl Course {
     }
 
     /// Steps that are not here, and answers that those which are here name.
-    fn missing(&self, manifest: &Manifest, auditor: &Auditor) -> usize {
+    fn missing(&self, signer: PeerKey, auditor: &Auditor) -> usize {
         let roster: BTreeMap<u32, PeerKey> = self.steps().fold(BTreeMap::new(), |mut all, step| {
             if let AuditStep::Roster { first, members, .. } = step {
                 all.extend((*first..).zip(members.iter().map(|member| member.key)));
@@ -173,13 +189,13 @@ impl Course {
                     .map(|check| (check.unit, roster.get(&check.member).copied()))
                     .collect::<Vec<_>>(),
                 AuditStep::Own(units) | AuditStep::Ruled(units) => {
-                    units.iter().map(|unit| (*unit, Some(manifest.owner))).collect()
+                    units.iter().map(|unit| (*unit, Some(signer))).collect()
                 }
                 _ => Vec::new(),
             })
             .collect();
         let here = |(unit, peer): &&(UnitIndex, Option<PeerKey>)| match peer {
-            Some(peer) if *peer == manifest.owner => auditor.own.contains_key(unit),
+            Some(peer) if *peer == signer => auditor.own.contains_key(unit),
             Some(peer) => auditor.answers.contains_key(&(*unit, *peer)),
             None => false,
         };
@@ -290,13 +306,14 @@ fn waits(step: &AuditStep) -> bool {
 
 impl Auditor {
     /// What it came to, if it is at its end.
-    fn proof(&self) -> Result<Audited, Flaw> {
+    fn proof(&self, signer: PeerKey) -> Result<Audited, Flaw> {
         let audit: &Audit<Answer> = self.audit.as_ref().ok_or(Flaw::Unfinished)?;
         let Phase::Released(estimated_wrong) = audit.phase() else { return Err(Flaw::Unfinished) };
-        if self.released.len() < self.units as usize {
+        if !self.has_released_all() {
             return Err(Flaw::Unfinished);
         }
         Ok(Audited {
+            signer,
             roster: Hash::of(&wire::encode(&self.roster)),
             members: self.roster.len() as u32,
             lost: self.told_lost.len() as u32,

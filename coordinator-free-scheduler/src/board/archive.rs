@@ -53,8 +53,8 @@ impl Slot {
         match self {
             Slot::Blank => false,
             Slot::Known(unit) => {
-                let owner = unit.orders.as_ref().map(|orders| orders.author);
-                owner == Some(author) || unit.tried_by(author)
+                let ordered = unit.orders_of(Some(author)).is_some();
+                ordered || unit.tried_by(author)
             }
             Slot::Archived(authors) => authors.contains(&author),
         }
@@ -65,9 +65,9 @@ impl Slot {
         matches!(self, Slot::Known(_))
     }
 
-    /// Whether the owner of an audited job said something of it.
+    /// Whether a signer of an audited job said something of it.
     pub(super) fn is_ordered(&self) -> bool {
-        matches!(self, Slot::Known(unit) if unit.orders.is_some())
+        matches!(self, Slot::Known(unit) if !unit.orders.is_empty())
     }
 
     fn bytes(&self) -> usize {
@@ -88,9 +88,9 @@ impl Board {
             return;
         };
         let voids = known.voids.iter().map(|(author, _)| *author);
-        let owner = known.orders.iter().map(|orders| orders.author);
+        let signers = known.orders.iter().map(|orders| orders.author);
         let vouchers = known.vouchers.iter().map(|voucher| voucher.author);
-        let spoke: BTreeSet<AuthorIndex> = vouchers.chain(voids).chain(owner).collect();
+        let spoke: BTreeSet<AuthorIndex> = vouchers.chain(voids).chain(signers).collect();
         if spoke.len() > AUTHORS_MAX {
             return;
         }

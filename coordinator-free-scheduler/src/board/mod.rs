@@ -6,18 +6,18 @@
 mod archive;
 pub mod log;
 pub mod orders;
+mod signers;
 pub mod unit;
 
 use crate::{
-    AuditStep, ClaimedUnits, Decision, Fault, Hash, JobId, LIMITS, LotIndex, Opening, PeerKey,
-    Place, Profile, SealedAnswer, SignedBatch, Span, Statement, UnitIndex, Verdict, commitment,
-    statement::Batch,
-    verify::{audited, quorum},
+    ClaimedUnits, Decision, Fault, Hash, JobId, LIMITS, LotIndex, Manifest, PeerKey, Place,
+    Profile, SealedAnswer, SignedBatch, Span, Statement, UnitIndex, Verdict, statement::Batch,
+    verify::quorum,
 };
 use alloc::{boxed::Box, collections::BTreeMap, sync::Arc, vec::Vec};
 use archive::Slot;
 use log::{Added, Author, Log};
-use orders::{Order, Orders};
+use orders::Orders;
 use unit::{AuthorIndex, Heard, Said, Standing, Unit, UnitName};
 
 /// One lot of one job.
@@ -32,8 +32,9 @@ pub struct Board {
     authors: Vec<(PeerKey, Author)>,
     by_key: BTreeMap<PeerKey, AuthorIndex>,
     cancelled: bool,
-    orders: Orders,
-    blames: bool,
+    /// Of an audited job, in the order in which they step in: the owner first.
+    signers: Vec<Orders>,
+    blames: Option<PeerKey>,
     digest: Option<Hash>,
 }
 
@@ -48,9 +49,9 @@ pub struct Merged {
     pub restored: Vec<UnitIndex>,
     /// The author's latest claim.
     pub claim: Option<(AuthorIndex, ClaimedUnits)>,
-    /// Answers for the owner alone, with their authors.
-    pub sealed: Vec<(AuthorIndex, SealedAnswer)>,
-    /// Whether the owner said something about all units.
+    /// Answers for one signer alone, with their authors and the signer.
+    pub sealed: Vec<(AuthorIndex, PeerKey, SealedAnswer)>,
+    /// Whether a signer said something about all units.
     pub ordered: bool,
     /// Bad deeds of the author; what they were part of was left out.
     pub faults: Vec<Fault>,
@@ -60,38 +61,24 @@ pub struct Merged {
 
 impl Board {
     /// An empty board for the units `range` of a job.
-    pub fn new(
-        job: JobId,
-        owner: PeerKey,
-        lot: LotIndex,
-        profile: Profile,
-        range: core::ops::Range<UnitIndex>,
-    ) -> Board {
+    pub fn new(job: JobId, manifest: &Manifest, lot: LotIndex) -> Board {
+        let range = manifest.lot_range(lot);
+        let signers = manifest.signers().into_iter();
+        let signers = signers.map(|signer| Orders::new(signer, signer == manifest.owner));
         Board {
             job,
-            owner,
+            owner: manifest.owner,
             lot,
-            profile,
+            profile: manifest.profile,
             first: range.start,
             units: range.map(|_| Slot::Blank).collect(),
             authors: Vec::new(),
             by_key: BTreeMap::new(),
             cancelled: false,
-            orders: Orders::default(),
-            blames: matches!(profile, Profile::Quorum { .. }),
+            signers: signers.collect(),
+            blames: None,
             digest: None,
         }
-    }
-
-    /// Takes the owner's word for who was wrong, as the owner itself does. To others it proves nothing:
-    /// they may be strangers to the owner.
-    pub fn blame(&mut self) {
-        self.blames = true;
-    }
-
-    /// What the owner of an audited job said; none of any other.
-    pub fn orders(&self) -> Option<&Orders> {
-        matches!(self.profile, Profile::Audited(_)).then_some(&self.orders)
     }
 
     /// The units of the lot.
@@ -112,11 +99,6 @@ impl Board {
     /// Whose job it is.
     pub fn owner(&self) -> PeerKey {
         self.owner
-    }
-
-    /// By which rule its units are decided.
-    pub fn profile(&self) -> Profile {
-        self.profile
     }
 
     /// Whether the owner ended the job.
@@ -156,27 +138,10 @@ impl Board {
         self.by_key.get(&key).copied()
     }
 
-    /// Whether a peer has committed to a unit, and the owner of an audited job may count it.
-    pub fn may_answer(&self, peer: PeerKey, unit: UnitIndex) -> bool {
-        let believed = self.orders().is_some_and(|orders| orders.believes(peer));
-        believed && self.commit_of(peer, unit).is_some()
-    }
-
     /// What a peer committed to, if it is one thing and the unit is not put away.
     pub fn commit_of(&self, peer: PeerKey, unit: UnitIndex) -> Option<Hash> {
         let author = *self.by_key.get(&peer)?;
         self.unit(unit)?.voucher(author)?.commit.one().copied()
-    }
-
-    /// Commits to units that are not decided yet, but the owner's.
-    pub fn undecided_commits(&self) -> impl Iterator<Item = (UnitIndex, PeerKey)> {
-        let units = self.range().filter_map(|unit| Some((unit, self.unit(unit)?)));
-        let open = units.filter(|(_, known)| known.standing.decision == Decision::Open);
-        open.flat_map(move |(unit, known)| {
-            let committed = known.vouchers.iter().filter(|voucher| !voucher.commit.is_nothing());
-            let keys = committed.map(move |voucher| (unit, self.key(voucher.author)));
-            keys.filter(|(_, key)| *key != self.owner)
-        })
     }
 
     /// Whether a peer's answer to a unit is committed to and not shown.
@@ -220,8 +185,9 @@ impl Board {
                 self.authors[author as usize].1 = Author::Forked(Box::new(proof.clone()));
                 merged.logged.extend(proof);
                 merged.faults.push(Fault::ForkedLog(self.key(author)));
-                if self.key(author) == self.owner {
-                    self.orders.void();
+                let key = self.key(author);
+                if let Some(orders) = self.signer_mut(key) {
+                    orders.void();
                     merged.ordered = true;
                 }
             }
@@ -268,20 +234,20 @@ impl Board {
                         self.say(author, unit, said, merged);
                     }
                 }
-                Statement::Sealed(_) if self.orders().is_none() => {
+                Statement::Sealed(_) | Statement::SealedFor { .. } | Statement::Audit { .. }
+                    if !self.is_audited() =>
+                {
                     merged.faults.push(Fault::NotAudited);
                 }
-                Statement::Sealed(sealed) => {
-                    merged.sealed.extend(sealed.iter().map(|sealed| (author, sealed.clone())));
+                Statement::Sealed(answers) => merged.hear_sealed(author, self.owner, answers),
+                Statement::SealedFor { to, answers } => {
+                    merged.hear_sealed(author, *to, answers);
                 }
-                Statement::Audit { .. } if self.orders().is_none() => {
-                    merged.faults.push(Fault::NotAudited);
-                }
-                Statement::Audit { .. } if self.key(author) != self.owner => {
+                Statement::Audit { .. } if !self.admits(author, statement) => {
                     merged.faults.push(Fault::NotTheOwner);
                 }
                 Statement::Audit { first, steps } => {
-                    self.hear_owner(author, *first, steps, merged);
+                    self.hear_signer(author, *first, steps, merged);
                 }
                 Statement::Cancel if self.key(author) == self.owner => self.cancelled = true,
                 Statement::Cancel => merged.faults.push(Fault::NotTheOwner),
@@ -292,7 +258,7 @@ impl Board {
     /// Whether an author may say such a thing here.
     fn admits(&self, author: AuthorIndex, statement: &Statement) -> bool {
         let orders = matches!(statement, Statement::Audit { .. });
-        !orders || self.orders().is_some() && self.key(author) == self.owner
+        !orders || self.orders_of(self.key(author)).is_some()
     }
 
     fn say(&mut self, author: AuthorIndex, unit: UnitIndex, said: Said, merged: &mut Merged) {
@@ -305,43 +271,6 @@ impl Board {
         merged.faults.extend(fault);
         if news {
             merged.touched.push(unit);
-        }
-    }
-
-    /// Joins what an owner says of its audited job.
-    fn hear_owner(
-        &mut self,
-        owner: AuthorIndex,
-        first: u32,
-        steps: &[AuditStep],
-        merged: &mut Merged,
-    ) {
-        self.orders.count(first, steps.len());
-        for step in steps {
-            self.orders.hear(step);
-            for (unit, order) in Order::of(step) {
-                self.say(owner, unit, Said::Order(order), merged);
-            }
-        }
-        merged.ordered |= self.orders.settle();
-    }
-
-    /// Opens what the owner shows of others' answers, where these are what was committed to: nobody's word
-    /// but an author's own makes it say anything.
-    fn show(&self, unit: UnitIndex, known: &mut Unit) {
-        let Some(orders) = &known.orders else { return };
-        let shown = orders.shown.iter().filter_map(|(member, shown)| {
-            let (answer, nonce) = shown.one()?;
-            let whose = member.map_or(Some(self.owner), |member| self.orders.key(member))?;
-            let author = *self.by_key.get(&whose)?;
-            let commit = known.voucher(author)?.unopened()?;
-            let fits = *commit == commitment(self.job, unit, whose, answer, nonce);
-            let (answer, nonce) = (answer.clone(), *nonce);
-            fits.then_some((author, whose, Opening { unit, answer, nonce, cites: Vec::new() }))
-        });
-        for (author, whose, opening) in shown.collect::<Vec<_>>() {
-            let name = UnitName { job: self.job, unit, author: whose };
-            known.hear(name, author, Said::Opening(&opening));
         }
     }
 
@@ -365,7 +294,8 @@ impl Board {
     fn decide(&mut self, merged: &mut Merged) {
         if merged.ordered {
             // Who is trusted, or was just convicted, bears on what was said before.
-            let heard = |slot: &Slot| slot.is_ordered() || self.blames && slot.is_known();
+            let blames = self.blames.is_some();
+            let heard = |slot: &Slot| slot.is_ordered() || blames && slot.is_known();
             let units = self.units.iter().enumerate().filter(|(_, slot)| heard(slot));
             merged.touched.extend(units.map(|(at, _)| self.first + at as u32));
         }
@@ -402,19 +332,14 @@ impl Board {
             Profile::Quorum { n, max_executions } => {
                 quorum::decide(known, n, max_executions, counts)
             }
-            Profile::Audited(_) => {
-                let trusted = |author| {
-                    let key = self.key(author);
-                    key == self.owner || self.orders.is_on_roster(key)
-                };
-                audited::decide(known, |author| {
-                    counts(author) && trusted(author) && !self.orders.is_void()
-                })
-            }
+            Profile::Audited(_) => self.released(known),
         };
+        let blamed = self.blames.and_then(|signer| self.orders_of(signer));
         let convicts = |author| match self.profile {
             Profile::Quorum { .. } => true,
-            Profile::Audited(_) => self.blames && self.orders.is_convicted(self.key(author)),
+            Profile::Audited(_) => {
+                blamed.is_some_and(|signer| signer.is_convicted(self.key(author)))
+            }
         };
         known.stand(decision, counts, convicts)
     }

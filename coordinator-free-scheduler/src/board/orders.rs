@@ -1,8 +1,11 @@
-//! What the owner of an audited job said, as far as others act by it: whom it trusts, whose word it
-//! takes no more, who is to run what, which answers it released.
+//! What a signer of an audited job said, its owner or a delegate, as far as others act by it: whom it
+//! trusts, whose word it takes no more, who is to run what, which answers it released.
 //!
-//! Invariant: a join, like all of a board: each part only grows. An owner who says two different
-//! things of one place has said nothing there, and harms its own job alone.
+//! Several signers may speak: then there is to be run whatever one of them wants, and another's seed only
+//! adds checks.
+//!
+//! Invariant: a join, like all of a board: each part only grows. A signer who says two different
+//! things of one place has said nothing there, and harms that job alone.
 use super::unit::{AuthorIndex, Once};
 use crate::{
     Answer, AuditStep, Nonce, PeerKey, Release, UnitIndex,
@@ -16,9 +19,12 @@ const LOST_MAX: usize = 2 * ROSTER_MAX;
 /// remember the same.
 const UNIT_MAX: usize = 64;
 
-/// What holds for the whole lot.
+/// What one signer said that holds for the whole lot.
 #[derive(Clone, Debug, Default)]
 pub struct Orders {
+    signer: PeerKey,
+    author: Option<AuthorIndex>,
+    began: bool,
     parts: BTreeMap<MemberIndex, Once<(u32, Vec<Member>)>>,
     members: BTreeMap<PeerKey, (MemberIndex, u32)>,
     keys: Vec<PeerKey>,
@@ -33,11 +39,32 @@ pub struct Orders {
 /// What was heard since the board last looked.
 #[derive(Clone, Copy, Debug)]
 enum News {
-    Lost,
+    /// Whose word counts.
+    Words,
     Roster,
 }
 
 impl Orders {
+    /// Nothing said yet. An owner need not say that it begins.
+    pub fn new(signer: PeerKey, began: bool) -> Orders {
+        Orders { signer, began, ..Orders::default() }
+    }
+
+    /// Who says so.
+    pub fn signer(&self) -> PeerKey {
+        self.signer
+    }
+
+    /// Its number among the authors of the lot, if it has said anything.
+    pub fn author(&self) -> Option<AuthorIndex> {
+        self.author
+    }
+
+    /// Whether it decides about the job: an owner from the first on.
+    pub fn has_begun(&self) -> bool {
+        self.began && !self.void
+    }
+
     /// Joins in a step.
     pub fn hear(&mut self, step: &AuditStep) {
         match step {
@@ -51,11 +78,17 @@ impl Orders {
                 let news = known.is_none() || known == Some(false) && *convicted;
                 if news && self.lost.len() < LOST_MAX {
                     self.lost.insert(*peer, *convicted);
-                    self.news.get_or_insert(News::Lost);
+                    self.news.get_or_insert(News::Words);
                 }
             }
             AuditStep::Closed { .. } => self.closed = true,
-            AuditStep::Roster { .. }
+            AuditStep::Began { .. } => {
+                if !core::mem::replace(&mut self.began, true) {
+                    self.news.get_or_insert(News::Words);
+                }
+            }
+            AuditStep::Beat
+            | AuditStep::Roster { .. }
             | AuditStep::Refused(_)
             | AuditStep::Own(_)
             | AuditStep::Counted(_)
@@ -73,14 +106,15 @@ impl Orders {
     pub fn settle(&mut self) -> bool {
         match self.news.take() {
             Some(News::Roster) => self.join_parts(),
-            Some(News::Lost) => {}
+            Some(News::Words) => {}
             None => return false,
         }
         true
     }
 
-    /// So many steps were said, from this place on.
-    pub fn count(&mut self, first: u32, steps: usize) {
+    /// So many steps were said by their author, from this place on.
+    pub fn count(&mut self, author: AuthorIndex, first: u32, steps: usize) {
+        self.author = Some(author);
         self.steps = self.steps.max(first.saturating_add(steps as u32));
     }
 
@@ -89,14 +123,9 @@ impl Orders {
         self.steps
     }
 
-    /// The owner keeps two logs: nothing that it said holds.
+    /// The signer keeps two logs: nothing that it said holds.
     pub fn void(&mut self) {
-        *self = Orders { void: true, ..Orders::default() };
-    }
-
-    /// Whether nothing holds any more.
-    pub fn is_void(&self) -> bool {
-        self.void
+        *self = Orders { void: true, ..Orders::new(self.signer, self.began) };
     }
 
     /// Whether some pass was closed: members may be drawn in any lot from then on.
@@ -126,14 +155,14 @@ impl Orders {
         self.members = all.iter().enumerate().map(place).collect();
     }
 
-    /// Whether the owner has said whom it trusts.
+    /// Whether the signer has said whom it trusts.
     pub fn is_open(&self) -> bool {
         !self.members.is_empty()
     }
 
-    /// Whether a peer is on the roster, whatever became of it.
-    pub fn is_on_roster(&self, peer: PeerKey) -> bool {
-        self.members.contains_key(&peer)
+    /// Whether a peer may vouch for what was released: it is on the roster, whatever became of it.
+    pub fn may_vouch(&self, peer: PeerKey) -> bool {
+        peer == self.signer || self.members.contains_key(&peer)
     }
 
     /// Members whose word counts.
@@ -146,7 +175,7 @@ impl Orders {
         self.members.get(&peer).filter(|_| !self.is_lost(peer)).map(|(at, _)| *at)
     }
 
-    /// A member's share of the weight of those whose word counts, times `whole`, as the owner reckons it.
+    /// A member's share of the weight of those whose word counts, times `whole`, as the signer reckons it.
     pub fn share(&self, peer: PeerKey, whole: usize) -> usize {
         let left = self.members.iter().filter(|(peer, _)| !self.is_lost(**peer));
         let all: u64 = left.map(|(_, (_, weight))| u64::from(*weight)).sum();
@@ -164,7 +193,7 @@ impl Orders {
         self.lost.contains_key(&peer)
     }
 
-    /// Whether the owner found a peer wrong beyond doubt.
+    /// Whether the signer found a peer wrong beyond doubt.
     pub fn is_convicted(&self, peer: PeerKey) -> bool {
         self.lost.get(&peer) == Some(&true)
     }
@@ -178,10 +207,10 @@ impl Orders {
     }
 }
 
-/// What the owner shows of a member's answer, or of its own.
+/// What a signer shows of a member's answer, or of its own.
 type Shown = (Option<MemberIndex>, Once<(Answer, Nonce)>);
 
-/// What holds for one unit.
+/// What one signer said of one unit.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct UnitOrders {
     /// Who said so.
@@ -192,7 +221,7 @@ pub struct UnitOrders {
     pub drawn: Vec<(MemberIndex, bool)>,
     /// The answer.
     pub released: Once<Answer>,
-    /// What members committed to, by the owner's word; the owner itself first. Sorted.
+    /// What members committed to, by the signer's word; the signer itself first. Sorted.
     pub shown: Vec<Shown>,
 }
 
@@ -257,7 +286,7 @@ impl UnitOrders {
     }
 }
 
-/// What the owner said of one unit.
+/// What a signer said of one unit.
 #[derive(Clone, Copy, Debug)]
 pub enum Order<'a> {
     /// This peer's commit does not count.
@@ -289,7 +318,9 @@ impl<'a> Order<'a> {
             | AuditStep::Checked(_)
             | AuditStep::Ruled(_)
             | AuditStep::Lost { .. }
-            | AuditStep::Settled { .. } => {}
+            | AuditStep::Settled { .. }
+            | AuditStep::Began { .. }
+            | AuditStep::Beat => {}
         }
         let refused = refused.iter().map(|(unit, peer)| (*unit, Order::Refused(peer)));
         let drawn = drawn.iter().map(|check: &Check| (check.unit, Order::Drawn(check.member)));

@@ -8,7 +8,7 @@ use crate::{
     Answer, AuditStep, CITES_MAX, Call, Fault, Hash, JobId, Nonce, Opening, PeerKey, Statement,
     UnitIndex, Void, commitment,
 };
-use alloc::{boxed::Box, vec::Vec};
+use alloc::vec::Vec;
 
 /// The place of an author in its lot's list; local to the node.
 pub type AuthorIndex = u16;
@@ -232,8 +232,8 @@ pub struct Unit {
     pub vouchers: Vec<Voucher>,
     /// Hosts that could not run it.
     pub voids: Vec<(AuthorIndex, Void)>,
-    /// What the owner of an audited job said of it.
-    pub orders: Option<Box<UnitOrders>>,
+    /// What the signers of an audited job said of it, one a signer.
+    pub orders: Vec<UnitOrders>,
     /// Follows from the rest.
     pub standing: Standing,
 }
@@ -243,7 +243,7 @@ impl Unit {
     pub(super) const fn blank() -> Unit {
         let decision = Decision::Open;
         let standing = Standing { decision, marks: Vec::new(), executions: 0, success: false };
-        Unit { vouchers: Vec::new(), voids: Vec::new(), orders: None, standing }
+        Unit { vouchers: Vec::new(), voids: Vec::new(), orders: Vec::new(), standing }
     }
 
     /// What an author said, if anything.
@@ -315,8 +315,23 @@ impl Unit {
     }
 
     fn order(&mut self, author: AuthorIndex, order: &Order) -> bool {
-        let fresh = || Box::new(UnitOrders::new(author));
-        self.orders.get_or_insert_with(fresh).hear(order)
+        let known = self.orders.iter_mut().find(|orders| orders.author == author);
+        match known {
+            Some(orders) => orders.hear(order),
+            None => {
+                let mut orders = UnitOrders::new(author);
+                let news = orders.hear(order);
+                // Nearly always there is one signer.
+                self.orders.reserve_exact(1);
+                self.orders.push(orders);
+                news
+            }
+        }
+    }
+
+    /// What a signer said of it, by the signer's number.
+    pub fn orders_of(&self, signer: Option<AuthorIndex>) -> Option<&UnitOrders> {
+        self.orders.iter().find(|orders| Some(orders.author) == signer)
     }
 
     /// The least reason holds if it says several.
@@ -402,7 +417,7 @@ pub enum Said<'a> {
     Opening(&'a Opening),
     /// That its host could not run it.
     Void(Void),
-    /// What becomes of it, by the owner.
+    /// What becomes of it, by a signer.
     Order(Order<'a>),
 }
 
@@ -417,7 +432,10 @@ impl<'a> Said<'a> {
             Statement::Openings(said) => openings = said.as_slice(),
             Statement::Voids(said) => voids = said.as_slice(),
             Statement::Audit { steps: said, .. } => steps = said.as_slice(),
-            Statement::Claim(_) | Statement::Cancel | Statement::Sealed(_) => {}
+            Statement::Claim(_)
+            | Statement::Cancel
+            | Statement::Sealed(_)
+            | Statement::SealedFor { .. } => {}
         }
         let commits = commits.iter().map(|commit| (commit.unit, Said::Commit(commit.hash)));
         let calls = calls.iter().map(|call| (call.unit, Said::Call(call)));

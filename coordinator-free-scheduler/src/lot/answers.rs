@@ -29,7 +29,7 @@ impl Lot {
     }
 
     fn step(&self, unit: UnitIndex, answer: &Answer) -> Option<Step> {
-        if self.board.orders().is_some() {
+        if self.board.is_audited() {
             let known = self.board.unit(unit)?;
             return (known.standing.decision != Decision::Open).then(|| Step::Open(Vec::new()));
         }

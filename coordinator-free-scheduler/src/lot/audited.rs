@@ -1,11 +1,18 @@
-//! This node's part in a lot of an audited job: it runs what the owner lets it run, and keeps its
-//! answers sealed until the owner releases the unit.
+//! This node's part in a lot of an audited job: it runs what its signers let it run, and keeps its
+//! answers sealed until one of them releases the unit.
 use super::Lot;
 use crate::{
-    Decision, PeerKey, UnitIndex, VOID_PEERS_MAX,
-    board::{orders::Orders, unit::Unit},
+    Answer, Decision, Nonce, PeerKey, UnitIndex, VOID_PEERS_MAX,
+    board::{
+        orders::{Orders, UnitOrders},
+        unit::Unit,
+    },
     verify::quorum,
 };
+use alloc::{collections::BTreeSet, vec::Vec};
+
+/// Answers that are sealed to a delegate at once.
+const SEAL_AT_ONCE: usize = 1_024;
 
 /// A member takes at most so many times its share of the lot, as the owner counts it.
 const SHARES: usize = 2;
@@ -13,54 +20,63 @@ const SHARES: usize = 2;
 impl Lot {
     /// Executions of a unit that are missing and that this node may give; `known` is undecided.
     pub(super) fn lacks(&self, unit: UnitIndex, known: &Unit) -> usize {
-        match self.board.orders() {
-            None => quorum::needed(known, self.quorum, |author| self.counts(author, unit)),
-            Some(orders) => usize::from(self.lacks_by(orders, known)),
+        if !self.board.is_audited() {
+            return quorum::needed(known, self.quorum, |author| self.counts(author, unit));
         }
-    }
-
-    fn lacks_by(&self, orders: &Orders, known: &Unit) -> bool {
-        if self.is_owner() || !orders.believes(self.my_key) {
-            return false;
-        }
-        self.is_checker(known) || self.is_unexecuted(orders, known)
+        let wanted = |orders| self.is_unexecuted(orders, known);
+        let believed = |orders: &&Orders| orders.believes(self.my_key);
+        let open = || self.board.orders().filter(believed).any(wanted);
+        usize::from(!self.is_signer() && (self.is_checker(known) || open()))
     }
 
     /// Whether this node is to check a unit.
     pub(super) fn is_checker(&self, known: &Unit) -> bool {
-        let me = self.board.orders().and_then(|orders| orders.member(self.my_key));
-        let wants = |member| known.orders.as_ref().is_some_and(|orders| orders.wants(member));
-        me.is_some_and(wants)
+        self.is_member_of(known, UnitOrders::wants)
     }
 
-    /// Whether nobody whose word counts has committed to a unit.
-    fn is_unexecuted(&self, orders: &Orders, known: &Unit) -> bool {
-        let refused = known.orders.as_ref().map_or(&[][..], |orders| &orders.refused);
-        let owner = self.board.owner();
+    /// Whether some signer has said this of this node, as a member.
+    fn is_member_of(&self, known: &Unit, said: impl Fn(&UnitOrders, u32) -> bool) -> bool {
+        self.board.orders().any(|signer| {
+            let orders = known.orders_of(signer.author());
+            let me = signer.member(self.my_key);
+            orders.zip(me).is_some_and(|(orders, me)| said(orders, me))
+        })
+    }
+
+    /// Whether nobody whose word counts with a signer has committed to a unit.
+    fn is_unexecuted(&self, signer: &Orders, known: &Unit) -> bool {
+        let orders = known.orders_of(signer.author());
+        let refused = orders.map_or(&[][..], |orders| &orders.refused);
         !known.vouchers.iter().filter(|voucher| voucher.commit.one().is_some()).any(|voucher| {
             let key = self.board.key(voucher.author);
-            let counts = key == owner || orders.believes(key) && !refused.contains(&key);
+            let believed = signer.believes(key) && !refused.contains(&key);
+            let counts = key == signer.signer() || believed;
             counts && self.board.honest(voucher.author)
         })
     }
 
-    /// Whether this node is the job's owner.
-    pub(super) fn is_owner(&self) -> bool {
-        self.my_key == self.board.owner()
+    /// Whether this node decides about the job: it runs then what it wants itself.
+    pub(super) fn is_signer(&self) -> bool {
+        self.board.orders_of(self.my_key).is_some_and(Orders::has_begun)
     }
 
     /// Units of the lot that this node may take yet beside those that it holds, sorted, by its share of
-    /// the roster's weight: the owner would not count more. Checks are asked for by name, and are beside
+    /// a roster's weight: its signer would not count more. Checks are asked for by name, and are beside
     /// it.
     pub(super) fn share_left(&self, held: &[UnitIndex]) -> usize {
-        let Some(orders) = self.board.orders().filter(|orders| orders.is_open()) else {
-            return usize::MAX;
-        };
+        let left = self.board.orders().map(|signer| match signer.is_open() {
+            true => self.share_left_by(signer, held),
+            false => usize::MAX,
+        });
+        left.max().unwrap_or(usize::MAX)
+    }
+
+    fn share_left_by(&self, orders: &Orders, held: &[UnitIndex]) -> usize {
         let mine = |unit: &UnitIndex| {
             let Some(known) = self.board.unit(*unit) else { return false };
             let tried = known.voucher(self.me).is_some() || held.binary_search(unit).is_ok();
-            let refused =
-                known.orders.as_ref().is_some_and(|orders| orders.refused.contains(&self.my_key));
+            let said = known.orders_of(orders.author());
+            let refused = said.is_some_and(|said| said.refused.contains(&self.my_key));
             tried && !refused && !self.is_checker(known)
         };
         let taken = self.board.range().filter(mine).count();
@@ -75,9 +91,7 @@ impl Lot {
 
     /// Whether it was ever asked to: what has begun may end, though the owner waits no more.
     pub(super) fn was_asked(&self, known: &Unit) -> bool {
-        let me = self.board.orders().and_then(|orders| orders.member(self.my_key));
-        let asked = |member| known.orders.as_ref().is_some_and(|orders| orders.wanted(member));
-        me.is_some_and(asked)
+        self.is_member_of(known, UnitOrders::wanted)
     }
 
     /// Whether a peer has said that it is on a unit.
@@ -85,7 +99,7 @@ impl Lot {
         self.claims.on(unit).iter().any(|claim| self.board.key(claim.author) == peer)
     }
 
-    /// How long the owner waits for a peer that is to check a unit; no end where it says that it is on it.
+    /// How long a signer waits for a peer that is to check a unit; no end where it says that it is on it.
     pub(crate) fn patience_ms(&self, unit: UnitIndex, peer: PeerKey, lease_ms: u64) -> Option<u64> {
         if self.is_on(unit, peer) {
             return None;
@@ -96,9 +110,10 @@ impl Lot {
         Some(lease_ms + unit_ms.saturating_mul(4 + 2 * claimed))
     }
 
-    /// Units that nobody is left to run: too many who count cannot, or all who count had their try.
+    /// Units that nobody is left to run whom this node, as a signer, trusts: too many cannot, or all had
+    /// their try.
     pub(crate) fn stuck(&self) -> impl Iterator<Item = UnitIndex> {
-        let orders = self.board.orders().filter(|orders| orders.is_open());
+        let orders = self.board.orders_of(self.my_key).filter(|orders| orders.is_open());
         let believed = orders.map_or(usize::MAX, Orders::believed);
         let counts =
             move |author| orders.is_some_and(|orders| orders.believes(self.board.key(author)));
@@ -116,5 +131,22 @@ impl Lot {
             let known = self.board.unit(*unit);
             known.is_some_and(|known| known.standing.decision == Decision::Open)
         })
+    }
+
+    /// This node's answers that a delegate which stepped in cannot read yet; they are to be sealed to it.
+    pub(crate) fn unsealed_for(&mut self, to: PeerKey) -> Vec<(UnitIndex, Answer, Nonce)> {
+        let sealed: &mut BTreeSet<UnitIndex> = self.sealed_for.entry(to).or_default();
+        let fresh = self.answers.iter().filter(|(unit, _)| !sealed.contains(unit));
+        let fresh = fresh.take(SEAL_AT_ONCE).map(|(unit, (answer, nonce))| (*unit, answer, *nonce));
+        let fresh: Vec<_> =
+            fresh.map(|(unit, answer, nonce)| (unit, answer.clone(), nonce)).collect();
+        sealed.extend(fresh.iter().map(|(unit, ..)| *unit));
+        fresh
+    }
+
+    /// Delegates that stepped in, other than this node.
+    pub(crate) fn delegates(&self) -> Vec<PeerKey> {
+        let others = self.board.orders().map(Orders::signer);
+        others.filter(|key| *key != self.board.owner() && *key != self.my_key).collect()
     }
 }

@@ -62,6 +62,8 @@ pub struct Lot {
     stopped: BTreeSet<UnitIndex>,
     done: BTreeSet<UnitIndex>,
     answers: BTreeMap<UnitIndex, (Answer, Nonce)>,
+    /// Those of them that delegates can read, since this node started.
+    sealed_for: BTreeMap<PeerKey, BTreeSet<UnitIndex>>,
     restored: Vec<(UnitIndex, Answer, Nonce)>,
     barred: BTreeSet<PeerKey>,
     silence: Silence,
@@ -140,11 +142,9 @@ impl Lot {
         let range = manifest.lot_range(lot);
         let n = manifest.profile.wanted();
         let at_once = matches!(manifest.profile, Profile::Quorum { n: 1, .. });
-        let mut board = Board::new(job, manifest.owner, lot, manifest.profile, range.clone());
+        let mut board = Board::new(job, manifest, lot);
         let index = board.author(me).unwrap_or_default();
-        if me == manifest.owner {
-            board.blame();
-        }
+        board.blame(me);
         let draw = Hash::derive("dugnad 1 lot draw", &[&job.0.0, &lot.to_le_bytes()]);
         let units = range.len();
         let offset = Hash::derive("dugnad 1 block offset", &[&draw.0, &me.0]).prefix();
@@ -169,6 +169,7 @@ impl Lot {
             stopped: BTreeSet::new(),
             done: BTreeSet::new(),
             answers: BTreeMap::new(),
+            sealed_for: BTreeMap::new(),
             restored: Vec::new(),
             barred,
             silence: Silence::default(),
@@ -246,7 +247,7 @@ impl Lot {
         };
         let openings = self.due_openings(now);
         let calls = self.due_calls(now);
-        let next_step = self.board.orders().map_or(0, Orders::next_step);
+        let next_step = self.board.orders_of(self.my_key).map_or(0, Orders::next_step);
         self.outbox.take(held, calls, openings, next_step)
     }
 
@@ -369,7 +370,9 @@ impl Lot {
 
     /// Whether this node counts on an author to do its part in a unit.
     fn counts(&self, author: AuthorIndex, unit: UnitIndex) -> bool {
-        let believes = |key| self.board.orders().is_none_or(|orders| orders.believes(key));
+        let believes = |key| {
+            !self.board.is_audited() || self.board.orders().any(|orders| orders.believes(key))
+        };
         self.board.honest(author)
             && !self.silence.holds(author, unit)
             && (self.barred.is_empty() || !self.barred.contains(&self.board.key(author)))
@@ -470,6 +473,7 @@ fn tried_units(statement: &Statement) -> Vec<UnitIndex> {
         | Statement::Calls(_)
         | Statement::Openings(_)
         | Statement::Sealed(_)
+        | Statement::SealedFor { .. }
         | Statement::Audit { .. }
         | Statement::Cancel => Vec::new(),
     }

@@ -101,7 +101,7 @@ impl Lot {
         let mut held = self.held();
         let most = (most as usize).min(self.claimable(self.me).saturating_sub(held.len()));
         let classes = self.classes(share, most);
-        let audited = self.board.orders().is_some();
+        let audited = self.board.is_audited();
         let mut left = if audited { self.share_left(&held) } else { usize::MAX };
         let mut units: Vec<UnitIndex> = Vec::new();
         for block in self.order.iter().filter(|block| self.blocks[**block as usize] > 0) {

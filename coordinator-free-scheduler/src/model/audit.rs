@@ -2,7 +2,7 @@
 //!
 //! The owner's steps, in the order in which it said them, are the whole course of the audit: from
 //! them and the answers anybody comes to what the owner came to. They are facts about its own job
-//! and about nothing else.
+//! and about nothing else. A delegate whom the manifest names may say the same in a course of its own.
 use crate::Hash;
 use crate::{
     Answer, Nonce, PeerKey, UnitIndex,
@@ -87,6 +87,15 @@ pub enum AuditStep {
     Released(Vec<Release>),
     /// Other answers that counted, and whose authors have not shown them since.
     Revealed(Vec<Release>),
+    /// A delegate steps in, as the first thing that it says. Answers are sealed to it from then on, so
+    /// that it has fixed its seeds before it could read any.
+    Began {
+        /// The end of its own chain, as [`AuditTerms::seeds`](crate::AuditTerms::seeds) is that of the
+        /// owner's.
+        seeds: Hash,
+    },
+    /// "I am still here": said where delegates wait, if nothing else is to be said.
+    Beat,
 }
 
 impl AuditStep {
@@ -100,7 +109,11 @@ impl AuditStep {
             | AuditStep::Drawn(checks)
             | AuditStep::Checked(checks)
             | AuditStep::Silent(checks) => checks.len(),
-            AuditStep::Closed { .. } | AuditStep::Lost { .. } | AuditStep::Settled { .. } => 1,
+            AuditStep::Closed { .. }
+            | AuditStep::Lost { .. }
+            | AuditStep::Settled { .. }
+            | AuditStep::Began { .. }
+            | AuditStep::Beat => 1,
             AuditStep::Released(all) | AuditStep::Revealed(all) => all.len(),
         };
         entries.max(1)

@@ -92,12 +92,35 @@ pub struct AuditTerms {
     /// later pass to the one before (Lamport, *Password Authentication with Insecure
     /// Communication*, 1981). So none can be chosen after the answers are known.
     pub seeds: Hash,
+    /// Who may decide in the owner's stead, in this order, when it is silent.
+    pub delegates: [Option<PeerKey>; DELEGATES_MAX],
+    /// Silence of the owner after which the first of them steps in, and of both after which the next
+    /// does, and so on, seconds; not 0.
+    pub delegate_after_s: u16,
 }
+
+/// Most peers that an owner may name to decide in its stead.
+pub const DELEGATES_MAX: usize = 4;
+/// How long an owner is silent before a delegate steps in, where nothing else is said, seconds.
+pub const DELEGATE_AFTER_S: u16 = 600;
 
 impl AuditTerms {
     /// The usual terms for an error of so many billionths.
     pub fn new(max_error_ppb: u32, seeds: Hash) -> AuditTerms {
-        AuditTerms { max_error_ppb, friends_percent: 30, cost_max: 8, proofs: 20, seeds }
+        AuditTerms {
+            max_error_ppb,
+            friends_percent: 30,
+            cost_max: 8,
+            proofs: 20,
+            seeds,
+            delegates: [None; DELEGATES_MAX],
+            delegate_after_s: DELEGATE_AFTER_S,
+        }
+    }
+
+    /// Who may decide in the owner's stead.
+    pub fn delegates(&self) -> impl Iterator<Item = PeerKey> {
+        self.delegates.into_iter().flatten()
     }
 
     fn check(self) -> Result<(), ManifestError> {
@@ -112,6 +135,7 @@ impl AuditTerms {
             }
             _ if !(2..=100).contains(&cost_max) => error("executions a unit", cost_max.into(), 100),
             _ if !(1..=100).contains(&proofs) => error("proofs", proofs.into(), 100),
+            _ if self.delegate_after_s == 0 => error("seconds of silence", 0, u16::MAX.into()),
             _ => Ok(()),
         }
     }
@@ -215,6 +239,15 @@ impl Units {
 }
 
 impl Manifest {
+    /// Who may say what becomes of an audited job, its owner first: each is a *signer*. Of any other job
+    /// nobody may.
+    pub fn signers(&self) -> Vec<PeerKey> {
+        match &self.profile {
+            Profile::Quorum { .. } => Vec::new(),
+            Profile::Audited(terms) => [self.owner].into_iter().chain(terms.delegates()).collect(),
+        }
+    }
+
     /// The lot that a unit belongs to.
     pub fn lot_of(&self, unit: UnitIndex) -> LotIndex {
         unit / self.lot_units
@@ -269,7 +302,14 @@ impl Manifest {
                 Err(ManifestError::Quorum { n, max_executions })
             }
             Profile::Quorum { .. } => Ok(()),
-            Profile::Audited(terms) => terms.check(),
+            Profile::Audited(terms) => {
+                let mut signers = self.signers();
+                signers.sort_unstable();
+                match signers.windows(2).any(|two| two[0] == two[1]) {
+                    true => Err(ManifestError::DelegateTwice),
+                    false => terms.check(),
+                }
+            }
         }
     }
 }
@@ -325,6 +365,8 @@ pub enum ManifestError {
         /// The most allowed.
         most: u32,
     },
+    /// A delegate that is named twice, or is the owner.
+    DelegateTwice,
 }
 
 impl From<WireError> for ManifestError {
@@ -361,6 +403,9 @@ impl core::fmt::Display for ManifestError {
             ManifestError::Audit { what, got, most } => {
                 write!(f, "audited with {got} {what}; some are needed, and at most {most} allowed")
             }
+            ManifestError::DelegateTwice => f.write_str(
+                "a delegate is named twice, or is the submitter's own node; name each once",
+            ),
         }
     }
 }

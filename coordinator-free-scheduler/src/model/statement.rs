@@ -142,6 +142,13 @@ pub enum Statement {
         /// From there on.
         steps: Vec<AuditStep>,
     },
+    /// The same as [`Statement::Sealed`], for a delegate that has stepped in.
+    SealedFor {
+        /// Who may read them.
+        to: PeerKey,
+        /// Answers behind commits.
+        answers: Vec<SealedAnswer>,
+    },
 }
 
 impl Statement {
@@ -154,7 +161,7 @@ impl Statement {
             Statement::Openings(openings) => openings.len(),
             Statement::Voids(voids) => voids.len(),
             Statement::Cancel => 1,
-            Statement::Sealed(sealed) => sealed.len(),
+            Statement::Sealed(answers) | Statement::SealedFor { answers, .. } => answers.len(),
             Statement::Audit { steps, .. } => steps.iter().map(AuditStep::entries).sum(),
         }
     }

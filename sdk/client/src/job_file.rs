@@ -9,6 +9,9 @@
 //! seed = 0                      # the default
 //! args = []                     # of every unit
 //! profile = "quorum=2"          # the default
+//! delegates = []                # peers that may decide about an audited job when this node is silent;
+//!                               # absent: two whom the node knows well, if it does
+//! delegate_after_s = 600        # for so long; the default
 //! priority = 1                  # the default; weighs so much beside other jobs, up to 100
 //! deadline_s = 7200             # should be done so long after it is submitted; absent: whenever
 //!
@@ -33,7 +36,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
-use std::num::{NonZeroU32, NonZeroU64};
+use std::num::{NonZeroU16, NonZeroU32, NonZeroU64};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
@@ -82,6 +85,8 @@ struct Job {
     limits: Limits,
     #[serde(default)]
     profile: Profile,
+    delegates: Option<Vec<String>>,
+    delegate_after_s: Option<NonZeroU16>,
     #[serde(default)]
     priority: Option<Spanned<u8>>,
     deadline_s: Option<NonZeroU32>,
@@ -159,6 +164,8 @@ impl JobFile {
                 output_bytes: job.limits.output_bytes,
             },
             profile: job.profile,
+            delegates: job.delegates.clone(),
+            delegate_after_s: job.delegate_after_s,
             priority: job.priority.as_ref().map_or(1, |priority| *priority.get_ref()),
             deadline_s: job.deadline_s.map_or(0, NonZeroU32::get),
             merge,

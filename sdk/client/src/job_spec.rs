@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
+use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 
 /// Longest line that may be the input of a unit, bytes.
@@ -83,6 +84,11 @@ pub struct JobSpec {
     pub limits: LimitsRequest,
     /// How much proof makes a unit verified.
     pub profile: Profile,
+    /// Peer ids of those who may decide about an audited job when its node is silent, at most four; without:
+    /// two whom the node knows well, if it does.
+    pub delegates: Option<Vec<String>>,
+    /// Silence of the node after which the first of them does, seconds; without: ten minutes.
+    pub delegate_after_s: Option<NonZeroU16>,
     /// How much it weighs beside other jobs, 1 to 100; 1 is usual.
     pub priority: u8,
     /// Seconds after its submission by which it should be done; 0 for whenever.
@@ -107,6 +113,8 @@ impl JobSpec {
             env: BTreeMap::new(),
             limits: LimitsRequest::default(),
             profile: Profile::default(),
+            delegates: None,
+            delegate_after_s: None,
             priority: 1,
             deadline_s: 0,
             merge: None,

@@ -3,6 +3,7 @@ use crate::{BlobHash, JobId, WorkId};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::num::NonZeroU16;
 use std::str::FromStr;
 
 /// Most hashes of inputs that a job request carries itself; beyond, they go into an input list.
@@ -31,6 +32,13 @@ pub struct JobRequest {
     /// How much proof makes a unit verified.
     #[serde(default)]
     pub profile: Profile,
+    /// Who may decide about an audited job when this node is silent, as peer ids, at most four; absent: two
+    /// whom the node knows well, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delegates: Option<Vec<String>>,
+    /// Silence of this node after which the first of them does, seconds; absent: ten minutes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delegate_after_s: Option<NonZeroU16>,
     /// How much it weighs beside other jobs, 1 to 100; nodes share their time by it.
     #[serde(default = "usual_priority")]
     pub priority: u8,
@@ -212,13 +220,19 @@ pub enum AuditStage {
     Released,
 }
 
-/// Where the audit of a job is, by the node that submitted it.
+/// Where the audit of a job is, by the node that submitted it, or a delegate that stepped in.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct AuditStatus {
     /// What it is at.
     pub stage: AuditStage,
     /// What it waits for, in words.
     pub waits_for: String,
+    /// Whether another node decides in the stead of this one just now.
+    #[serde(default)]
+    pub stands_by: bool,
+    /// Peers that may decide when the submitter's node is silent, in this order.
+    #[serde(default)]
+    pub delegates: Vec<String>,
     /// Peers that are trusted with the job.
     pub members: u64,
     /// Peers whose word counts no more.

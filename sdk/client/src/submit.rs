@@ -36,6 +36,8 @@ pub(crate) async fn upload(grid: &Grid, spec: JobSpec) -> Result<JobRequest, Err
         env: spec.env,
         limits: spec.limits,
         profile: spec.profile,
+        delegates: spec.delegates,
+        delegate_after_s: spec.delegate_after_s,
         priority: spec.priority,
         deadline_s: spec.deadline_s,
         merge,

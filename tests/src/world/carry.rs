@@ -1,7 +1,7 @@
 //! Carrying out what nodes want done, in virtual time: writing, sending, running, and taking notes.
 use super::*;
 use crate::draws::share_of;
-use coordinator_free_scheduler::{SEALED_BYTES_MAX, Unsealed};
+use coordinator_free_scheduler::{SEALED_BYTES_MAX, SealedAnswer, Unsealed};
 
 /// A speed liar takes itself for so many times faster than it is.
 const BOAST_TIMES: u64 = 64;
@@ -148,8 +148,17 @@ impl World {
                     let answers = sealed.into_iter().map(unsealed).collect();
                     self.feed(peer, Input::Unsealed { job, answers });
                 }
+                Output::Seal { job, to, answers } => {
+                    let seal = |(unit, answer, nonce)| SealedAnswer {
+                        unit,
+                        bytes: wire::encode(&(answer, nonce)),
+                    };
+                    let answers = answers.into_iter().map(seal).collect();
+                    self.feed(peer, Input::Sealed { job, to, answers });
+                }
                 Output::Draw { job, pass } => {
-                    let seed = truth::seeds(self.number_of(job) as u64)[usize::from(pass)];
+                    let (salt, signer) = (self.number_of(job) as u64, self.peers[peer].key);
+                    let seed = truth::seeds(salt, signer)[usize::from(pass)];
                     self.feed(peer, Input::Seed { job, pass, seed });
                 }
                 Output::Stop { job, units } => stopped.push((job, units)),
@@ -415,6 +424,7 @@ impl World {
                 | Statement::Calls(_)
                 | Statement::Voids(_)
                 | Statement::Sealed(_)
+                | Statement::SealedFor { .. }
                 | Statement::Audit { .. }
                 | Statement::Cancel => {}
             }
@@ -425,7 +435,7 @@ impl World {
     }
 }
 
-/// Nobody but the owner is ever asked to, so nothing is encrypted here.
+/// Nobody but whom it is for is ever asked to, so nothing is encrypted here.
 fn unsealed((peer, unit, bytes): (PeerKey, UnitIndex, Vec<u8>)) -> Unsealed {
     let answer = wire::decode(&bytes, SEALED_BYTES_MAX).ok();
     Unsealed { peer, unit, answer }

@@ -3,6 +3,7 @@ use super::Refusal;
 use coordinator_free_scheduler::{AuditTerms, Hash, Profile, RunLimits, UNITS_MAX};
 use dugnad_client::json::INPUTS_INLINE_MAX;
 use dugnad_client::{BlobHash, JobRequest, LimitsRequest, UnitsRequest};
+use std::num::NonZeroU16;
 
 /// Longest name of a job, bytes.
 pub const NAME_BYTES_MAX: usize = 128;
@@ -30,6 +31,8 @@ pub struct Submission {
     pub limits: RunLimits,
     /// How much proof is wanted.
     pub profile: Profile,
+    /// Peer ids of those who may decide about an audited job in the node's stead; without: whom it knows.
+    pub delegates: Option<Vec<String>>,
     /// How much it weighs beside other jobs.
     pub priority: u8,
     /// Seconds after its submission by which it should be done; 0 for whenever.
@@ -66,7 +69,8 @@ impl TryFrom<JobRequest> for Submission {
             seed: request.seed,
             args: request.args,
             env: request.env.into_iter().collect(),
-            profile: profile(request.profile),
+            profile: profile(request.profile, request.delegate_after_s),
+            delegates: request.delegates,
             priority: request.priority,
             deadline_s: request.deadline_s,
             merge: request.merge.map(hash),
@@ -76,12 +80,14 @@ impl TryFrom<JobRequest> for Submission {
     }
 }
 
-/// The scheduler's form of a profile; the seeds of an audited job are its owner's to name.
-fn profile(profile: dugnad_client::Profile) -> Profile {
+/// The scheduler's form of a profile; seeds and delegates of an audited job are its owner's to name.
+fn profile(profile: dugnad_client::Profile, after_s: Option<NonZeroU16>) -> Profile {
     match profile {
         dugnad_client::Profile::Quorum(n) => Profile::quorum(n),
         dugnad_client::Profile::Audited(ppb) => {
-            Profile::Audited(AuditTerms::new(ppb, Hash::default()))
+            let mut terms = AuditTerms::new(ppb, Hash::default());
+            terms.delegate_after_s = after_s.map_or(terms.delegate_after_s, NonZeroU16::get);
+            Profile::Audited(terms)
         }
     }
 }

@@ -102,6 +102,11 @@ pub fn peer_id(key: PeerKey) -> String {
     peer_id::id_of(&key).map_or_else(|| key.to_string(), |id| id.to_string())
 }
 
+/// The key of a peer's id as libp2p prints it; none if it is no such id.
+pub fn peer_key(id: &str) -> Option<PeerKey> {
+    peer_id::key_of(&id.parse().ok()?)
+}
+
 /// Where gossip is published.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Topic {

@@ -25,6 +25,9 @@ pub struct Arguments {
     /// The liars lie about the same units, and all say the same.
     #[arg(long, env = "DUGNAD_COLLUDE", value_parser = FalseyValueParser::new())]
     collude: bool,
+    /// The submitter's node is killed right after the submission, and a delegate decides: audited jobs.
+    #[arg(long, env = "DUGNAD_SUBMITTER_STOPS", value_parser = FalseyValueParser::new())]
+    submitter_stops: bool,
     /// Units; for narrowband the chunks that the observation is cut into
     /// [default: 32 for narrowband, 12 for fold, 2000 for nothing].
     #[arg(long, env = "DUGNAD_UNITS", value_name = "N")]
@@ -59,8 +62,9 @@ pub fn main(arguments: Arguments) -> Result<(), Failure> {
 }
 
 fn plan(arguments: Arguments) -> Result<Plan, Failure> {
-    let Arguments { task, nodes, liars, collude, units, input, seed, profile, out, report, json } =
+    let Arguments { task, nodes, liars, collude, submitter_stops, units, input, seed, .. } =
         arguments;
+    let Arguments { profile, out, report, json, .. } = arguments;
     let usage = |problem: String| Err(Failure::Usage(problem));
     if !(NODES_MIN..=NODES_MAX).contains(&nodes) {
         return usage(format!("--nodes {nodes}: {NODES_MIN} to {NODES_MAX} are possible"));
@@ -69,7 +73,7 @@ fn plan(arguments: Arguments) -> Result<Plan, Failure> {
         // Each liar can spoil one try of a unit, and the next try wants executors that had none.
         Profile::Quorum(n) => u32::from(n) + liars * (u32::from(n) - 1),
         // The owner, and two whom it can trust.
-        Profile::Audited(_) => 3,
+        Profile::Audited(_) => 3 + u32::from(submitter_stops),
     };
     if nodes < liars + honest_least {
         return usage(format!(
@@ -81,8 +85,26 @@ fn plan(arguments: Arguments) -> Result<Plan, Failure> {
     if input.is_some() && task != TaskName::Narrowband {
         return usage("--input goes with --task narrowband".into());
     }
+    if submitter_stops && !matches!(profile, Profile::Audited(_)) {
+        return usage(
+            "--submitter-stops goes with --profile audited: others have no delegates".into(),
+        );
+    }
     if units == Some(0) {
         return usage("--units 0: a job has at least one unit".into());
     }
-    Ok(Plan { task, nodes, liars, collude, units, input, seed, profile, out, report, json })
+    Ok(Plan {
+        task,
+        nodes,
+        liars,
+        collude,
+        submitter_stops,
+        units,
+        input,
+        seed,
+        profile,
+        out,
+        report,
+        json,
+    })
 }

@@ -70,6 +70,9 @@ fn show_audit(audit: &AuditStatus) -> Result<(), Failure> {
          {own_units} units computed here",
         pass + 1
     ))?;
+    if !audit.delegates.is_empty() {
+        node::say(&format!("delegates   {}", audit.delegates.join(", ")))?;
+    }
     match audit.estimated_wrong {
         Some(wrong) if audit.achieved => {
             node::say(&format!("released    {wrong:.3} wrong units expected"))

@@ -67,7 +67,7 @@ struct Report {
     vouchers: Vec<String>,
     batches: u64,
     rechecked: u32,
-    /// What the owner's audit proves, if the job is audited.
+    /// What the audit proves, if the job is audited.
     #[serde(skip_serializing_if = "Option::is_none")]
     released: Option<Released>,
     problems: Vec<String>,
@@ -80,14 +80,14 @@ struct Released {
     roster: String,
     members: u32,
     lost: u32,
-    /// The submitter, who signed for it.
+    /// Who signed for it: the submitter, or a delegate.
     by: String,
     /// A hash of all statements that it rests on.
     evidence: String,
     passes: u8,
     level: f64,
     executions: u64,
-    /// Units that rest on the submitter's own computation.
+    /// Units that rest on its own computation.
     own_units: u32,
     /// Drawn checks that never came.
     silent: u32,
@@ -159,7 +159,7 @@ impl Report {
         false
     }
 
-    /// What the owner of an audited job came to must follow from what it and others said.
+    /// What a signer of an audited job came to must follow from what it and others said.
     fn check_audit(&mut self, path: &Path, replay: &Replay, runs_yet: bool) {
         match replay.audit() {
             None => {}
@@ -168,7 +168,7 @@ impl Report {
                     roster: audited.roster.to_string(),
                     members: audited.members,
                     lost: audited.lost,
-                    by: self.owner.clone(),
+                    by: net::peer_id(audited.signer),
                     evidence: replay.evidence().to_string(),
                     passes: audited.passes,
                     level: audited.level,
@@ -300,7 +300,7 @@ impl Report {
                 }
             };
             node::say(&format!(
-                "           {} units rest on the submitter's own word, {} drawn checks never came{short}",
+                "           {} units rest on its own word, {} drawn checks never came{short}",
                 released.own_units, released.silent
             ))?;
         }

@@ -3,7 +3,7 @@
 //! A node ends when its standard input closes, so none outlives the demo, even if that is killed.
 use super::{Plan, place::Place};
 use crate::{cli::Failure, keys::NetworkKey};
-use dugnad_client::{ApiAddress, Grid};
+use dugnad_client::{ApiAddress, Grid, JobId};
 use std::{
     fs::File,
     path::{Path, PathBuf},
@@ -157,6 +157,51 @@ impl LocalGrid {
             }
             tokio::time::sleep(LOOK).await;
         }
+    }
+
+    /// Kills the submitter's node as soon as its delegate has heard of the job.
+    ///
+    /// # Errors
+    /// The delegate does not hear of it.
+    pub async fn leave_to_delegate(&mut self, job: JobId) -> Result<(), Failure> {
+        let since = Instant::now();
+        while let Err(error) = self.delegate().grid()?.status(job).await {
+            if since.elapsed() > START_MAX {
+                return Err(error.into());
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        let submitter = &mut self.nodes[0];
+        submitter.grid = None;
+        if let Some(mut process) = submitter.process.take() {
+            let killed = process.kill().await;
+            killed.map_err(|error| Failure::Failed(format!("killing a node: {error}")))?;
+        }
+        Ok(())
+    }
+
+    /// Starts the submitter's node again.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub async fn return_submitter(&mut self) -> Result<(), Failure> {
+        let addresses = self.delegate().grid()?.node_status().await?.addresses;
+        let bootstrap = addresses.into_iter().find(|address| address.contains("/127.0.0.1/"));
+        self.spawn(0, bootstrap.as_deref())?;
+        self.ready(0).await
+    }
+
+    /// The node that decides when the submitter's is gone; it is honest.
+    pub fn delegate(&self) -> &LocalNode {
+        &self.nodes[1]
+    }
+
+    /// The node to ask how the job is: the submitter's, if it is there.
+    ///
+    /// # Errors
+    /// None is there.
+    pub fn watched(&self) -> Result<&Grid, Failure> {
+        self.submitter().or_else(|_| self.delegate().grid())
     }
 
     /// The node that the job is submitted to; it is honest.

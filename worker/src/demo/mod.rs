@@ -20,12 +20,15 @@ use place::Place;
 use report::{Liar, Report};
 use screen::Screen;
 use std::{
+    num::NonZeroU16,
     path::PathBuf,
     time::{Duration, Instant},
 };
 use task::{Checked, Task};
 use tokio::signal::unix::{SignalKind, signal};
 
+/// Silence of the submitter's node after which its delegate decides, seconds.
+const DELEGATE_AFTER_S: u16 = 3;
 /// How often the screen is brought up to date.
 const LOOK: Duration = Duration::from_millis(200);
 
@@ -36,6 +39,7 @@ pub struct Plan {
     pub nodes: u32,
     pub liars: u32,
     pub collude: bool,
+    pub submitter_stops: bool,
     pub units: Option<u32>,
     pub input: Option<PathBuf>,
     pub seed: u64,
@@ -71,8 +75,20 @@ async fn show(plan: &Plan, place: &Place, grid: &mut LocalGrid) -> Result<(), Fa
     screen.step(&format!("starting {} nodes on loopback", plan.nodes));
     grid.start().await?;
     screen.step(&format!("submitting {} units of {}", task.units(), plan.task.name()));
-    let submitted = grid.submitter()?.submit(task.spec(plan)).await?;
+    let mut spec = task.spec(plan);
+    if plan.submitter_stops {
+        spec.delegates = Some(vec![grid.delegate().peer.clone()]);
+        spec.delegate_after_s = NonZeroU16::new(DELEGATE_AFTER_S);
+    }
+    let submitted = grid.submitter()?.submit(spec).await?;
     let since = Instant::now();
+    if plan.submitter_stops {
+        grid.leave_to_delegate(submitted.job).await?;
+        screen.step("the submitter's node was killed; a delegate decides in its stead");
+        watch(grid, &screen, &submitted, since).await?;
+        screen.step("the submitter's node is back");
+        grid.return_submitter().await?;
+    }
     let (status, wall) = watch(grid, &screen, &submitted, since).await?;
     let results = place.results();
     grid.submitter()?.fetch(submitted.job, &results).await?;
@@ -94,7 +110,7 @@ async fn watch(
     submitted: &Submitted,
     since: Instant,
 ) -> Result<(JobStatus, Duration), Failure> {
-    let mut statuses = grid.submitter()?.watch(submitted.job).await?;
+    let mut statuses = grid.watched()?.watch(submitted.job).await?;
     let mut bars = screen.bars(grid, submitted.units);
     let mut look = tokio::time::interval(LOOK);
     let (mut last, mut wall) = (None::<JobStatus>, since.elapsed());

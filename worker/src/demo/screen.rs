@@ -113,8 +113,8 @@ impl Bars {
             shown.bar.set_position(status.units_executed);
             shown.bar.set_message(format!("{} fuel/s", figure(rate)));
         }
-        let Ok(submitter) = grid.submitter() else { return };
-        for peer in submitter.peers().await.unwrap_or_default() {
+        let Ok(watched) = grid.watched() else { return };
+        for peer in watched.peers().await.unwrap_or_default() {
             if peer.disagreed > 0 && self.caught.insert(peer.peer.clone()) {
                 let number = grid.nodes().find(|node| node.peer == peer.peer).map(|n| n.number);
                 let text = format!(

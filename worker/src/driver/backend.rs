@@ -73,7 +73,7 @@ impl Handle {
         self.metrics.peers.get() as u64
     }
 
-    async fn ask<T>(
+    pub(super) async fn ask<T>(
         &self,
         command: impl FnOnce(oneshot::Sender<T>) -> Command,
     ) -> Result<T, Refusal> {
@@ -266,7 +266,7 @@ impl Backend for Handle {
                 env: submission.env,
                 limits: submission.limits,
             },
-            profile: submission.profile,
+            profile: self.with_delegates(submission.profile, submission.delegates).await?,
             merge: submission.merge,
             lot_units: LOT_UNITS_DEFAULT,
             salt: if submission.again {

@@ -2,8 +2,8 @@
 use super::{collect, status::Standing};
 use crate::store::StoreError;
 use coordinator_free_scheduler::{
-    Answer, CommandError, Hash, JobId, LotIndex, Nonce, PeerKey, PeerRecord, Signature,
-    SignedBatch, SignedManifest, UnitIndex, Unsealed, Verdict, Void,
+    Answer, CommandError, Hash, JobId, LotIndex, Nonce, PeerKey, PeerRecord, SealedAnswer,
+    Signature, SignedBatch, SignedManifest, UnitIndex, Unsealed, Verdict, Void,
 };
 use tokio::sync::{oneshot, watch};
 
@@ -13,6 +13,8 @@ pub enum Event {
     Ran(Vec<Finished>),
     /// What was sealed to this node.
     Unsealed(JobId, Vec<Unsealed>),
+    /// Answers of this node that were sealed to a delegate.
+    Sealed(JobId, PeerKey, Vec<SealedAnswer>),
     /// The journal is written up to here.
     Persisted { ticket: u64, signatures: Vec<Signature> },
     /// What the units of a lot may cost, by the job's table.
@@ -53,6 +55,8 @@ pub enum Command {
     Submit(SignedManifest, oneshot::Sender<Result<JobId, CommandError>>),
     Cancel(JobId, oneshot::Sender<Result<(), CommandError>>),
     Jobs(oneshot::Sender<Vec<Standing>>),
+    /// Peers that did much for this node's audited jobs, the best first.
+    KnownWell(oneshot::Sender<Vec<PeerKey>>),
     Job(JobId, oneshot::Sender<Option<Standing>>),
     Watch(JobId, oneshot::Sender<Option<watch::Receiver<Standing>>>),
     Verdicts {

@@ -9,6 +9,7 @@ mod backend;
 mod checkpoints;
 mod collect;
 mod command;
+mod delegates;
 mod door;
 mod event;
 mod figures;
@@ -344,6 +345,9 @@ impl Driver {
             Event::Unsealed(job, answers) => {
                 self.node.handle(now, Input::Unsealed { job, answers });
             }
+            Event::Sealed(job, to, answers) => {
+                self.node.handle(now, Input::Sealed { job, to, answers });
+            }
             Event::Persisted { ticket, signatures } => {
                 self.node.handle(now, Input::Persisted { ticket, signatures });
             }
@@ -385,6 +389,7 @@ impl Driver {
                     None => tracing::error!("asked to run units of the unknown job {job}"),
                 },
                 Output::Unseal { job, sealed } => self.unseal(job, sealed),
+                Output::Seal { job, to, answers } => self.seal(job, to, answers),
                 Output::Draw { job, pass } => self.draw_pass(job, pass),
                 Output::Stop { job, units } => {
                     self.executor.interrupt(units.into_iter().map(|unit| tag_of(job, unit)));

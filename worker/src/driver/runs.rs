@@ -8,15 +8,14 @@ use super::{
     tag_of,
 };
 use crate::{
-    audit,
+    audit::Seal,
     exec::{Checkpoint, Executor, Ran, Run},
     keys::Identity,
     store::StoreError,
     unit::{numbered_input, run_of},
 };
 use coordinator_free_scheduler::{
-    Answer, Hash, JobId, Manifest, Nonce, Outcome, PeerKey, Profile, UnitEntry, UnitIndex, Units,
-    Void,
+    Answer, Hash, JobId, Manifest, Nonce, Outcome, Profile, UnitEntry, UnitIndex, Units, Void,
 };
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -52,8 +51,8 @@ struct Which {
     job: JobId,
     unit: UnitIndex,
     asked: bool,
-    /// Who alone may read its answer, if the job is audited.
-    owner: Option<PeerKey>,
+    /// For the owner alone, who is another, if the job is audited.
+    seal: Option<Arc<Seal>>,
     /// The fuel that it had used where it went on.
     begun: u64,
     /// The blob that it was given.
@@ -95,14 +94,16 @@ impl Runs {
     fn begin(&self, job: JobId, manifest: &Manifest, units: Vec<UnitIndex>, asked: bool) {
         let (shared, manifest) = (self.shared.clone(), manifest.clone());
         let audited = matches!(manifest.profile, Profile::Audited(_));
-        let owner = audited.then_some(manifest.owner);
         tokio::spawn(async move {
+            let sealed = audited && manifest.owner != shared.keys.peer();
+            let seal = sealed.then(|| Seal::to_signer(&shared.keys, manifest.owner, job)).flatten();
+            let seal = seal.map(Arc::new);
             match shared.prepare(job, &manifest, &units).await {
                 Ok(prepared) => {
                     for (unit, Prepared { run, input }) in units.into_iter().zip(prepared) {
                         let (done, keeps) = (shared.clone(), shared.checkpoints.clone());
                         let begun = run.begin.as_ref().map_or(0, Checkpoint::fuel);
-                        let which = Which { job, unit, asked, owner, begun, input };
+                        let which = Which { job, unit, asked, seal: seal.clone(), begun, input };
                         let report = move |ran| done.finish(which, ran);
                         let keep = move |at: &Checkpoint| {
                             // What is run for its output alone is decided long since.
@@ -191,7 +192,7 @@ impl Shared {
     }
 
     fn finish(&self, which: Which, mut ran: Ran) {
-        let Which { job, unit, asked, owner, begun, input } = which;
+        let Which { job, unit, asked, seal, begun, input } = which;
         if asked && self.lies.is_some_and(|lies| lies.about(job, unit)) {
             lie(&mut ran);
         }
@@ -204,11 +205,9 @@ impl Shared {
         let took_us = whole_time(ran.wall.as_micros() as u64, begun, fuel);
         let end = ran.end.map(|answer| (answer, nonce(&self.keys, job, unit)));
         let resumed = begun > 0;
-        let sealed = match (&end, owner) {
-            (Ok(answer), Some(owner)) if owner != self.keys.peer() => {
-                audit::seal(&self.keys, owner, job, unit, answer)
-            }
-            (Ok(_), _) | (Err(_), _) => Vec::new(),
+        let sealed = match (&end, seal) {
+            (Ok((answer, nonce)), Some(seal)) => seal.seal(unit, answer, nonce),
+            (Ok(_), None) | (Err(_), _) => Vec::new(),
         };
         self.scribe.finished(Finished { job, unit, asked, resumed, took_us, end, sealed, output });
     }

@@ -1,7 +1,7 @@
 //! Verdicts and standings as the API shows them.
 use super::status::Standing;
-use crate::telemetry::outcome_kind;
-use coordinator_free_scheduler::{AuditView, JobState, Outcome, Verdict};
+use crate::{net, telemetry::outcome_kind};
+use coordinator_free_scheduler::{AuditView, JobState, Outcome, PeerKey, Verdict};
 use dugnad_client::{AuditStage, AuditStatus, BlobHash, JobStatus};
 
 /// Why a decided unit has no output, in a few words.
@@ -38,11 +38,11 @@ pub fn shown(standing: Standing) -> JobStatus {
         name: standing.name,
         work: dugnad_client::WorkId(standing.work.0.0),
         merge: standing.merge.map(|merge| BlobHash(merge.0)),
-        audit: standing.audit.map(shown_audit),
+        audit: standing.audit.map(|view| shown_audit(view, &standing.delegates)),
     }
 }
 
-fn shown_audit(view: AuditView) -> AuditStatus {
+fn shown_audit(view: AuditView, delegates: &[PeerKey]) -> AuditStatus {
     let stage = match view.stage {
         coordinator_free_scheduler::AuditStage::Proving => AuditStage::Proving,
         coordinator_free_scheduler::AuditStage::Executing => AuditStage::Executing,
@@ -52,6 +52,8 @@ fn shown_audit(view: AuditView) -> AuditStatus {
     AuditStatus {
         stage,
         waits_for: waits_for(&view),
+        stands_by: view.stands_by,
+        delegates: delegates.iter().map(|key| net::peer_id(*key)).collect(),
         members: view.members.into(),
         lost: view.lost.into(),
         own_units: view.own_units.into(),
@@ -67,6 +69,10 @@ fn shown_audit(view: AuditView) -> AuditStatus {
 
 fn waits_for(view: &AuditView) -> String {
     use coordinator_free_scheduler::AuditStage;
+    if view.stands_by {
+        return "another signer of the job, which decides in the stead of this node just now"
+            .into();
+    }
     match (view.stage, view.waiting, view.disputed) {
         (AuditStage::Proving, ..) => format!(
             "peers to prove themselves: this node computes units itself ({} so far) and compares",

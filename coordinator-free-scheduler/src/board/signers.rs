@@ -1,0 +1,120 @@
+//! What the signers of an audited job say on a board: its owner, and delegates that stepped in.
+//!
+//! What it is not: what they come to it by. That is the owner's [`Auditor`](crate::Auditor), of which
+//! nobody else need know.
+use super::{
+    Board, Merged,
+    orders::{Order, Orders},
+    unit::{AuthorIndex, Said, Unit, UnitName},
+};
+use crate::{
+    AuditStep, Decision, Opening, PeerKey, SealedAnswer, UnitIndex, commitment, verify::audited,
+};
+use alloc::vec::Vec;
+
+impl Board {
+    /// Takes a peer's word for who was wrong, if it is a signer, as the signer itself does. To others it
+    /// proves nothing: they may be strangers to it.
+    pub fn blame(&mut self, signer: PeerKey) {
+        self.blames = self.orders_of(signer).map(Orders::signer);
+    }
+
+    /// Whether its signers say what becomes of it.
+    pub fn is_audited(&self) -> bool {
+        !self.signers.is_empty()
+    }
+
+    /// What the signers of an audited job said who decide about it; none of any other job.
+    pub fn orders(&self) -> impl Iterator<Item = &Orders> {
+        self.signers.iter().filter(|orders| orders.has_begun())
+    }
+
+    /// What one signer said, whether or not it has begun.
+    pub fn orders_of(&self, signer: PeerKey) -> Option<&Orders> {
+        self.signers.iter().find(|orders| orders.signer() == signer)
+    }
+
+    /// Whether a peer has committed to a unit, and a signer may count it.
+    pub fn may_answer(&self, signer: PeerKey, peer: PeerKey, unit: UnitIndex) -> bool {
+        let believed = self.orders_of(signer).is_some_and(|orders| orders.believes(peer));
+        believed && self.commit_of(peer, unit).is_some()
+    }
+
+    /// Commits to units that are not decided yet, but the signer's own.
+    pub fn undecided_commits(&self, signer: PeerKey) -> impl Iterator<Item = (UnitIndex, PeerKey)> {
+        let units = self.range().filter_map(|unit| Some((unit, self.unit(unit)?)));
+        let open = units.filter(|(_, known)| known.standing.decision == Decision::Open);
+        open.flat_map(move |(unit, known)| {
+            let committed = known.vouchers.iter().filter(|voucher| !voucher.commit.is_nothing());
+            let keys = committed.map(move |voucher| (unit, self.key(voucher.author)));
+            keys.filter(move |(_, key)| *key != signer)
+        })
+    }
+
+    /// The same to join something in.
+    pub(super) fn signer_mut(&mut self, signer: PeerKey) -> Option<&mut Orders> {
+        self.signers.iter_mut().find(|orders| orders.signer() == signer)
+    }
+
+    /// Joins what a signer says of an audited job.
+    pub(super) fn hear_signer(
+        &mut self,
+        author: AuthorIndex,
+        first: u32,
+        steps: &[AuditStep],
+        merged: &mut Merged,
+    ) {
+        for (unit, order) in steps.iter().flat_map(Order::of) {
+            self.say(author, unit, Said::Order(order), merged);
+        }
+        let signer = self.key(author);
+        let Some(orders) = self.signer_mut(signer) else { return };
+        orders.count(author, first, steps.len());
+        steps.iter().for_each(|step| orders.hear(step));
+        merged.ordered |= orders.settle();
+    }
+
+    /// Opens what signers show of others' answers, where these are what was committed to: nobody's word
+    /// but an author's own makes it say anything.
+    pub(super) fn show(&self, unit: UnitIndex, known: &mut Unit) {
+        let by_signer = known.orders.iter().flat_map(|orders| {
+            let signer = self.orders_of(self.key(orders.author));
+            signer.into_iter().flat_map(|signer| orders.shown.iter().map(move |one| (signer, one)))
+        });
+        let shown = by_signer.filter_map(|(signer, (member, shown))| {
+            let (answer, nonce) = shown.one()?;
+            let whose = member.map_or(Some(signer.signer()), |member| signer.key(member))?;
+            let author = *self.by_key.get(&whose)?;
+            let commit = known.voucher(author)?.unopened()?;
+            let fits = *commit == commitment(self.job, unit, whose, answer, nonce);
+            let (answer, nonce) = (answer.clone(), *nonce);
+            fits.then_some((author, whose, Opening { unit, answer, nonce, cites: Vec::new() }))
+        });
+        for (author, whose, opening) in shown.collect::<Vec<_>>() {
+            let name = UnitName { job: self.job, unit, author: whose };
+            known.hear(name, author, Said::Opening(&opening));
+        }
+    }
+
+    /// What the signers released of a unit: who steps in later has the last word.
+    pub(super) fn released(&self, known: &Unit) -> Decision {
+        let by = |signer: &Orders| {
+            let released = known.orders_of(signer.author())?.released.one()?;
+            let vouches = |author| self.honest(author) && signer.may_vouch(self.key(author));
+            audited::decide(known, released, vouches)
+        };
+        let mut latest_first = self.signers.iter().rev().filter(|signer| signer.has_begun());
+        latest_first.find_map(by).unwrap_or_default()
+    }
+}
+
+impl Merged {
+    pub(super) fn hear_sealed(
+        &mut self,
+        author: AuthorIndex,
+        to: PeerKey,
+        answers: &[SealedAnswer],
+    ) {
+        self.sealed.extend(answers.iter().map(|sealed| (author, to, sealed.clone())));
+    }
+}
