@@ -230,7 +230,7 @@ impl Node {
     }
 
     /// Says steps, each in the lots that it is about.
-    fn say_steps(&mut self, now: Millis, id: JobId, steps: Vec<AuditStep>) {
+    pub(crate) fn say_steps(&mut self, now: Millis, id: JobId, steps: Vec<AuditStep>) {
         let Some(job) = self.jobs.get_mut(&id).filter(|_| !steps.is_empty()) else { return };
         job.auditor.iter_mut().for_each(|auditor| auditor.spoke(now));
         let lots = job.manifest.lots();

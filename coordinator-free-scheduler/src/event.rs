@@ -68,6 +68,17 @@ pub enum Input {
         /// The answers, encrypted.
         answers: Vec<SealedAnswer>,
     },
+    /// Whether an answer that [`Output::Check`] named is right, or why that cannot be told.
+    Checked {
+        /// The job.
+        job: JobId,
+        /// The unit.
+        unit: UnitIndex,
+        /// Whose answer.
+        peer: PeerKey,
+        /// By the module's own `verify`.
+        right: Result<bool, Void>,
+    },
     /// The seed that [`Output::Draw`] asked for.
     Seed {
         /// The job.
@@ -172,6 +183,14 @@ pub enum Output {
         job: JobId,
         /// Author, unit and bytes.
         sealed: Vec<(PeerKey, UnitIndex, Vec<u8>)>,
+    },
+    /// Have the module check these answers, or compute again what has no output; each answers
+    /// [`Input::Checked`].
+    Check {
+        /// Their job.
+        job: JobId,
+        /// Unit, author, answer.
+        answers: Vec<(UnitIndex, PeerKey, Answer)>,
     },
     /// Encrypt answers of this node to a delegate, then answer [`Input::Sealed`].
     Seal {

@@ -3,6 +3,7 @@ use crate::{
     AuditView, Auditor, DONOR_PERCENT, JobId, LotIndex, Manifest, Millis, Pace, PeerKey, Profile,
     SILENT_MAX, SignedManifest, UnitIndex, Verdict,
     attend::{Heard, Retired},
+    checker::Checker,
     lot::{Lot, Tally},
 };
 use alloc::{
@@ -41,6 +42,8 @@ pub struct Job {
     pub(crate) with_owner: BTreeSet<LotIndex>,
     /// What makes verdicts of an audited job of which this node is a signer.
     pub(crate) auditor: Option<Box<Auditor>>,
+    /// What checks answers to a checked job of this node's own.
+    pub(crate) checker: Option<Checker>,
     silent: BTreeMap<PeerKey, u32>,
     speed: Speed,
 }
@@ -116,6 +119,7 @@ impl Job {
             heard: BTreeMap::new(),
             with_owner: BTreeSet::new(),
             auditor: None,
+            checker: None,
             silent: BTreeMap::new(),
             speed: Speed::default(),
         }

@@ -18,6 +18,7 @@ mod audits;
 mod board;
 mod certificate;
 mod check;
+mod checker;
 mod claims;
 mod config;
 mod event;

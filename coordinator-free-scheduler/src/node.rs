@@ -114,6 +114,9 @@ impl Node {
             }
             Input::Unsealed { job, answers } => self.on_unsealed(now, job, answers),
             Input::Sealed { job, to, answers } => self.on_sealed(now, job, to, answers),
+            Input::Checked { job, unit, peer, right } => {
+                self.on_checked(now, job, unit, peer, right);
+            }
             Input::Seed { job, pass, seed } => {
                 if let Some(auditor) = self.auditor(job) {
                     auditor.seed(pass, seed);
@@ -211,8 +214,9 @@ impl Node {
         self.order.push(id);
         let phase = self.rng.below(256) as u8;
         let auditor = Auditor::new(&manifest, self.config.me).map(Box::new);
+        let checker = self.checker(manifest.profile, manifest.owner);
         let mut job = Job::new(signed, manifest, now, phase);
-        job.auditor = auditor;
+        (job.auditor, job.checker) = (auditor, checker);
         self.jobs.insert(id, job);
         Ok(true)
     }
@@ -290,6 +294,7 @@ impl Node {
         self.on_changes(now, id, changes);
         self.follow_up(id, index);
         self.follow_draws(id, index);
+        self.check_units(id, merged.touched.into_iter());
         if self.jobs.get(&id).is_some_and(Job::cancelled) {
             self.tell_end(id);
         }
@@ -433,6 +438,7 @@ impl Node {
                     self.look_at_deadlines(now);
                     self.look_after_lots(now);
                     self.look_after_audits(now);
+                    self.look_after_checks(now);
                     let pause = self.config.pace.sync_ms;
                     let jitter = self.rng.below(pause / 2 + 1);
                     let next = now.plus((pause * 3 / 4 + jitter).max(1));

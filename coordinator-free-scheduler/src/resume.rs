@@ -1,6 +1,6 @@
 //! How a node takes up its work after a restart: its journal is folded, record by record, and what
 //! it meant to do then begins anew.
-use crate::{Fault, JobId, Millis, Node, Output, Record, node::Timer};
+use crate::{Fault, JobId, Millis, Node, Output, Record, checker::Checker, node::Timer};
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 impl Node {
@@ -63,6 +63,10 @@ impl Node {
             job.ended = false;
             if let Some(auditor) = &mut job.auditor {
                 auditor.restore();
+            }
+            if let Some(checker) = &mut job.checker {
+                // What was asked on the way is not heard by anybody.
+                *checker = Checker::default();
             }
             for lot in job.lots.values_mut() {
                 lot.resume(now, &pace);

@@ -150,6 +150,9 @@ impl Lines {
         let audited =
             Manifest { profile: Profile::Audited(terms), ..manifest(Units::Range { count: 300 }) };
         self.add("manifest, audited", &audited.encode().expect("within the limits"));
+        let checked =
+            Manifest { profile: Profile::Checked, ..manifest(Units::Range { count: 300 }) };
+        self.add("manifest, checked", &checked.encode().expect("within the limits"));
         self.add("seed before a seed", &seed_before(&hash(23)).0);
         let entry = UnitEntry {
             args: vec!["x".into()],

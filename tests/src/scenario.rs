@@ -28,6 +28,8 @@ pub struct Scenario {
     pub seed: u64,
     /// How the owner of an audited job is; without it answers are voted on.
     pub audit: Option<Audit>,
+    /// Whether answers are checked by the module's own `verify`, instead.
+    pub checked: bool,
     /// Equal answers wanted, as `quorum=N`; one in an audited job.
     #[serde(deserialize_with = "quorum")]
     pub profile: u8,
@@ -221,6 +223,7 @@ impl Default for Scenario {
             deadlines_s: Vec::new(),
             seed: 1,
             audit: None,
+            checked: false,
             profile: 2,
             slots: 1,
             neighbours: 12,
@@ -319,6 +322,7 @@ impl Scenario {
     /// The profile of the job with this salt.
     pub fn profile(&self, salt: u64) -> Profile {
         match &self.audit {
+            None if self.checked => Profile::Checked,
             None => Profile::quorum(self.profile),
             Some(audit) => Profile::Audited(audit.terms(salt)),
         }

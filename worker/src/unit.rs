@@ -29,5 +29,6 @@ pub fn run_of(
         limits: work.limits,
         begin: None,
         steps_max: None,
+        check: None,
     }
 }

@@ -235,7 +235,7 @@ impl Board {
                     }
                 }
                 Statement::Sealed(_) | Statement::SealedFor { .. } | Statement::Audit { .. }
-                    if !self.is_audited() =>
+                    if !self.is_signed() =>
                 {
                     merged.faults.push(Fault::NotAudited);
                 }
@@ -332,12 +332,12 @@ impl Board {
             Profile::Quorum { n, max_executions } => {
                 quorum::decide(known, n, max_executions, counts)
             }
-            Profile::Audited(_) => self.released(known),
+            Profile::Audited(_) | Profile::Checked => self.released(known),
         };
         let blamed = self.blames.and_then(|signer| self.orders_of(signer));
         let convicts = |author| match self.profile {
             Profile::Quorum { .. } => true,
-            Profile::Audited(_) => {
+            Profile::Audited(_) | Profile::Checked => {
                 blamed.is_some_and(|signer| signer.is_convicted(self.key(author)))
             }
         };

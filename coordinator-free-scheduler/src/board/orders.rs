@@ -252,6 +252,14 @@ impl UnitOrders {
         }
     }
 
+    /// What hides the released answer, if it was said of nobody's commit on a roster.
+    pub fn nonce(&self) -> Option<&Nonce> {
+        match self.shown.first()? {
+            (None, shown) => shown.one().map(|(_, nonce)| nonce),
+            (Some(_), _) => None,
+        }
+    }
+
     fn show(&mut self, release: &Release) -> bool {
         let shown = (release.answer.clone(), release.nonce);
         match self.shown.binary_search_by_key(&release.member, |(member, _)| *member) {

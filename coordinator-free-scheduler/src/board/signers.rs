@@ -8,7 +8,8 @@ use super::{
     unit::{AuthorIndex, Said, Unit, UnitName},
 };
 use crate::{
-    AuditStep, Decision, Opening, PeerKey, SealedAnswer, UnitIndex, commitment, verify::audited,
+    AuditStep, Decision, Opening, PeerKey, Profile, SealedAnswer, UnitIndex, commitment,
+    verify::{audited, checked},
 };
 use alloc::vec::Vec;
 
@@ -20,8 +21,13 @@ impl Board {
     }
 
     /// Whether its signers say what becomes of it.
-    pub fn is_audited(&self) -> bool {
+    pub fn is_signed(&self) -> bool {
         !self.signers.is_empty()
+    }
+
+    /// Whether answers are for a signer alone until it releases them.
+    pub fn is_audited(&self) -> bool {
+        matches!(self.profile, Profile::Audited(_))
     }
 
     /// What the signers of an audited job said who decide about it; none of any other job.
@@ -99,7 +105,13 @@ impl Board {
     /// What the signers released of a unit: who steps in later has the last word.
     pub(super) fn released(&self, known: &Unit) -> Decision {
         let by = |signer: &Orders| {
-            let released = known.orders_of(signer.author())?.released.one()?;
+            let orders = known.orders_of(signer.author())?;
+            let released = orders.released.one()?;
+            if !self.is_audited() {
+                return checked::decide(known, released, orders.nonce(), |author| {
+                    self.honest(author)
+                });
+            }
             let vouches = |author| self.honest(author) && signer.may_vouch(self.key(author));
             audited::decide(known, released, vouches)
         };

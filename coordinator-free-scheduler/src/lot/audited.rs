@@ -1,11 +1,11 @@
-//! This node's part in a lot of an audited job: it runs what its signers let it run, and keeps its
-//! answers sealed until one of them releases the unit.
+//! This node's part in a lot that has signers: it runs what they let it run, and where they audit keeps
+//! its answers sealed until one of them releases the unit.
 use super::Lot;
 use crate::{
     Answer, Decision, Nonce, PeerKey, UnitIndex, VOID_PEERS_MAX,
     board::{
         orders::{Orders, UnitOrders},
-        unit::Unit,
+        unit::{Unit, Voucher},
     },
     verify::quorum,
 };
@@ -20,7 +20,7 @@ const SHARES: usize = 2;
 impl Lot {
     /// Executions of a unit that are missing and that this node may give; `known` is undecided.
     pub(super) fn lacks(&self, unit: UnitIndex, known: &Unit) -> usize {
-        if !self.board.is_audited() {
+        if !self.board.is_signed() {
             return quorum::needed(known, self.quorum, |author| self.counts(author, unit));
         }
         let wanted = |orders| self.is_unexecuted(orders, known);
@@ -47,7 +47,9 @@ impl Lot {
     fn is_unexecuted(&self, signer: &Orders, known: &Unit) -> bool {
         let orders = known.orders_of(signer.author());
         let refused = orders.map_or(&[][..], |orders| &orders.refused);
-        !known.vouchers.iter().filter(|voucher| voucher.commit.one().is_some()).any(|voucher| {
+        let tried =
+            |voucher: &&Voucher| voucher.commit.one().is_some() && !voucher.contradicts_itself();
+        !known.vouchers.iter().filter(tried).any(|voucher| {
             let key = self.board.key(voucher.author);
             let believed = signer.believes(key) && !refused.contains(&key);
             let counts = key == signer.signer() || believed;
@@ -55,9 +57,9 @@ impl Lot {
         })
     }
 
-    /// Whether this node decides about the job: it runs then what it wants itself.
+    /// Whether this node audits the job: it runs then what it wants itself.
     pub(super) fn is_signer(&self) -> bool {
-        self.board.orders_of(self.my_key).is_some_and(Orders::has_begun)
+        self.board.is_audited() && self.board.orders_of(self.my_key).is_some_and(Orders::has_begun)
     }
 
     /// Units of the lot that this node may take yet beside those that it holds, sorted, by its share of
@@ -142,6 +144,25 @@ impl Lot {
             fresh.map(|(unit, answer, nonce)| (unit, answer.clone(), nonce)).collect();
         sealed.extend(fresh.iter().map(|(unit, ..)| *unit));
         fresh
+    }
+
+    /// An answer to an undecided unit of a checked job that its owner, who is this node, may check: the
+    /// first by its commit of those whose word counts.
+    pub(crate) fn to_check(&self, unit: UnitIndex) -> Option<(PeerKey, Answer, Nonce)> {
+        let known = self.board.unit(unit)?;
+        let signer = self.board.orders_of(self.my_key)?;
+        let orders = known.orders_of(signer.author());
+        let refused = orders.map_or(&[][..], |orders| &orders.refused);
+        let counts = |voucher: &&Voucher| {
+            let key = self.board.key(voucher.author);
+            let believed = signer.believes(key) && !refused.contains(&key);
+            voucher.live().is_some() && self.board.honest(voucher.author) && believed
+        };
+        let open = known.standing.decision == Decision::Open;
+        let fit = known.vouchers.iter().filter(counts).filter(|_| open);
+        let first = fit.min_by_key(|voucher| voucher.commit.one())?;
+        let opened = first.opening.one()?;
+        Some((self.board.key(first.author), opened.answer.clone(), opened.nonce))
     }
 
     /// Delegates that stepped in, other than this node.

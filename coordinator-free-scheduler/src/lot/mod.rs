@@ -141,7 +141,7 @@ impl Lot {
     ) -> Lot {
         let range = manifest.lot_range(lot);
         let n = manifest.profile.wanted();
-        let at_once = matches!(manifest.profile, Profile::Quorum { n: 1, .. });
+        let at_once = matches!(manifest.profile, Profile::Quorum { n: 1, .. } | Profile::Checked);
         let mut board = Board::new(job, manifest, lot);
         let index = board.author(me).unwrap_or_default();
         board.blame(me);
@@ -370,9 +370,8 @@ impl Lot {
 
     /// Whether this node counts on an author to do its part in a unit.
     fn counts(&self, author: AuthorIndex, unit: UnitIndex) -> bool {
-        let believes = |key| {
-            !self.board.is_audited() || self.board.orders().any(|orders| orders.believes(key))
-        };
+        let believes =
+            |key| !self.board.is_signed() || self.board.orders().any(|orders| orders.believes(key));
         self.board.honest(author)
             && !self.silence.holds(author, unit)
             && (self.barred.is_empty() || !self.barred.contains(&self.board.key(author)))

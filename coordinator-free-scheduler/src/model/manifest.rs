@@ -75,6 +75,9 @@ pub enum Profile {
     /// One answer, by a peer that the owner trusts, and as many more of peers that it draws after the
     /// fact as keep wrong ones rare.
     Audited(AuditTerms),
+    /// One answer whose output the module's own `verify` finds right, on the owner's node: for work that is
+    /// dear to do and cheap to check.
+    Checked,
 }
 
 /// What the owner of an audited job promises, in whole numbers.
@@ -156,7 +159,7 @@ impl Profile {
     pub fn wanted(self) -> u8 {
         match self {
             Profile::Quorum { n, .. } => n,
-            Profile::Audited(_) => 1,
+            Profile::Audited(_) | Profile::Checked => 1,
         }
     }
 }
@@ -239,11 +242,12 @@ impl Units {
 }
 
 impl Manifest {
-    /// Who may say what becomes of an audited job, its owner first: each is a *signer*. Of any other job
-    /// nobody may.
+    /// Who may say what becomes of an audited or checked job, its owner first: each is a *signer*. Of any
+    /// other job nobody may.
     pub fn signers(&self) -> Vec<PeerKey> {
         match &self.profile {
             Profile::Quorum { .. } => Vec::new(),
+            Profile::Checked => Vec::from([self.owner]),
             Profile::Audited(terms) => [self.owner].into_iter().chain(terms.delegates()).collect(),
         }
     }
@@ -301,7 +305,7 @@ impl Manifest {
             {
                 Err(ManifestError::Quorum { n, max_executions })
             }
-            Profile::Quorum { .. } => Ok(()),
+            Profile::Quorum { .. } | Profile::Checked => Ok(()),
             Profile::Audited(terms) => {
                 let mut signers = self.signers();
                 signers.sort_unstable();

@@ -89,7 +89,7 @@ pub struct LimitsRequest {
     pub output_bytes: Option<u64>,
 }
 
-/// How much proof makes a unit verified; written `quorum=N`, `audited` or `audited=1e-4`.
+/// How much proof makes a unit verified; written `quorum=N`, `audited`, `audited=1e-4` or `checked`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Profile {
     /// That many equal answers of distinct peers.
@@ -97,6 +97,8 @@ pub enum Profile {
     /// Answers of peers that the submitter's node trusts, checked by others whom it draws after the fact,
     /// until so few are wrong on average, in billionths.
     Audited(u32),
+    /// One answer that the module's own `verify` finds right.
+    Checked,
 }
 
 /// Wrong units of an audited job on average, where nothing else is said, in billionths: one in ten
@@ -108,7 +110,8 @@ const AUDITED_PPB_MAX: u32 = 100_000_000;
 /// The text is no profile.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(
-    "expected \"quorum=N\" with N from 1 to 8, or \"audited=E\" with E from 1e-9 to 0.1 wrong units in one"
+    "expected \"quorum=N\" with N from 1 to 8, \"checked\", or \"audited=E\" with E from 1e-9 to 0.1 wrong \
+     units in one"
 )]
 pub struct NotAProfile;
 
@@ -122,6 +125,7 @@ impl fmt::Display for Profile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Profile::Quorum(n) => write!(f, "quorum={n}"),
+            Profile::Checked => f.write_str("checked"),
             Profile::Audited(ppb) => write!(f, "audited={:e}", f64::from(*ppb) / 1e9),
         }
     }
@@ -130,8 +134,10 @@ impl fmt::Display for Profile {
 impl FromStr for Profile {
     type Err = NotAProfile;
     fn from_str(text: &str) -> Result<Profile, NotAProfile> {
-        if text == "audited" {
-            return Ok(Profile::Audited(AUDITED_PPB));
+        match text {
+            "audited" => return Ok(Profile::Audited(AUDITED_PPB)),
+            "checked" => return Ok(Profile::Checked),
+            _ => {}
         }
         if let Some(error) = text.strip_prefix("audited=") {
             let error: f64 = error.parse().map_err(|_| NotAProfile)?;

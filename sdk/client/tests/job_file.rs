@@ -126,7 +126,7 @@ fn a_mistake_is_named_with_its_line() {
         ("[limits]\nmemory_mib = 5_000_000_000\n[units]\ncount = 1\n", 4, "5000000000"),
         ("profile = 'quorum=9'\n[units]\ncount = 1\n", 3, "quorum=N"),
         ("profile = 'audited=2'\n[units]\ncount = 1\n", 3, "audited=E"),
-        ("profile = 'checked'\n[units]\ncount = 1\n", 3, "quorum=N"),
+        ("profile = 'checked=2'\n[units]\ncount = 1\n", 3, "quorum=N"),
         ("seed = 'x'\n[units]\ncount = 1\n", 3, "expected u64"),
         ("args = 'x'\n[units]\ncount = 1\n", 3, "expected a sequence"),
         ("[env]\nA = 1\n[units]\ncount = 1\n", 4, "expected a string"),

@@ -67,6 +67,23 @@ pub fn run_bytes<E: Display>(task: impl FnOnce(Vec<u8>) -> Result<Vec<u8>, E>) -
     report(run_through(|input| task(input).map_err(RunError::Task)))
 }
 
+/// Checks an output by a function from input and output to whether that is right;
+/// [`verify!`](crate::verify!) calls it.
+pub fn run_verify(check: impl FnOnce(&[u8], &[u8]) -> bool) -> Ended {
+    let checked = stdin_bytes().map_err(RunError::Stream).and_then(|framed| {
+        let cut = framed.split_first_chunk().and_then(|(length, rest)| {
+            let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
+            rest.split_at_checked(length)
+        });
+        match cut {
+            Some((input, output)) if check(input, output) => Ok(()),
+            Some(_) => Err(RunError::Task("the output is wrong")),
+            None => Err(RunError::Task("standard input is no input with its output")),
+        }
+    });
+    report(checked)
+}
+
 pub(crate) fn run_through<E>(
     task: impl FnOnce(Vec<u8>) -> Result<Vec<u8>, RunError<E>>,
 ) -> Result<(), RunError<E>> {
@@ -129,6 +146,19 @@ macro_rules! command {
         #[cfg(not(all(target_arch = "wasm32", target_os = "unknown")))]
         fn main() {
             $crate::exit($run)
+        }
+    };
+}
+
+/// Has a command or stepped unit check outputs, for the profile `checked`, by a function from input and
+/// output to whether that is right. It should be much cheaper than the unit, and must take nothing else.
+#[macro_export]
+macro_rules! verify {
+    ($check:expr) => {
+        #[cfg(target_arch = "wasm32")]
+        #[unsafe(no_mangle)]
+        extern "C" fn verify() {
+            $crate::exit($crate::run_verify($check))
         }
     };
 }

@@ -46,7 +46,7 @@ mod streams;
 #[path = "streams_std.rs"]
 mod streams;
 
-pub use command::{Ended, RunError, exit, run, run_bytes};
+pub use command::{Ended, RunError, exit, run, run_bytes, run_verify};
 pub use index::{NotAnIndex, unit_index};
 pub use streams::{StreamError, progress, stdin_bytes, write_stderr, write_stdout};
 

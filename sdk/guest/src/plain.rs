@@ -60,6 +60,39 @@ pub unsafe fn run<Out: AsRef<[u8]>>(
     ((output.as_ptr() as u64) << 32 | output.len() as u64) as i64
 }
 
+/// Checks an output of a plain unit; 1 if it is right. [`plain_verify!`](crate::plain_verify!) exports it.
+///
+/// # Safety
+/// The places are what [`alloc`] gave and was asked for, each handed over once.
+#[cfg(target_arch = "wasm32")]
+pub unsafe fn verify(
+    (input, input_bytes): (i32, i32),
+    (output, output_bytes): (i32, i32),
+    check: impl FnOnce(&[u8], &[u8]) -> bool,
+) -> i32 {
+    let slice = |start: i32, bytes: i32| {
+        // SAFETY: the caller's promise.
+        unsafe {
+            core::slice::from_raw_parts(start as u32 as usize as *const u8, bytes as u32 as usize)
+        }
+    };
+    check(slice(input, input_bytes), slice(output, output_bytes)).into()
+}
+
+/// Has a plain unit check outputs, for the profile `checked`, by a function from input and output to
+/// whether that is right. It should be much cheaper than the unit, and must take nothing else.
+#[macro_export]
+macro_rules! plain_verify {
+    ($check:expr) => {
+        #[cfg(target_arch = "wasm32")]
+        #[unsafe(no_mangle)]
+        extern "C" fn verify(input: i32, input_bytes: i32, output: i32, output_bytes: i32) -> i32 {
+            // SAFETY: the host's side of the contract of plain units.
+            unsafe { $crate::plain::verify((input, input_bytes), (output, output_bytes), $check) }
+        }
+    };
+}
+
 /// Makes a function from `&'static [u8]` to anything that is bytes a plain unit.
 ///
 /// The file needs `#![cfg_attr(target_os = "unknown", no_std, no_main)]`. Natively the program is a

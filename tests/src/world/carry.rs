@@ -148,6 +148,12 @@ impl World {
                     let answers = sealed.into_iter().map(unsealed).collect();
                     self.feed(peer, Input::Unsealed { job, answers });
                 }
+                Output::Check { job, answers } => {
+                    for (unit, author, answer) in answers {
+                        let right = Ok(answer == truth::right(job, unit, self.fuel(job, unit)));
+                        self.feed(peer, Input::Checked { job, unit, peer: author, right });
+                    }
+                }
                 Output::Seal { job, to, answers } => {
                     let seal = |(unit, answer, nonce)| SealedAnswer {
                         unit,

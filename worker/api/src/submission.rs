@@ -84,6 +84,7 @@ impl TryFrom<JobRequest> for Submission {
 fn profile(profile: dugnad_client::Profile, after_s: Option<NonZeroU16>) -> Profile {
     match profile {
         dugnad_client::Profile::Quorum(n) => Profile::quorum(n),
+        dugnad_client::Profile::Checked => Profile::Checked,
         dugnad_client::Profile::Audited(ppb) => {
             let mut terms = AuditTerms::new(ppb, Hash::default());
             terms.delegate_after_s = after_s.map_or(terms.delegate_after_s, NonZeroU16::get);

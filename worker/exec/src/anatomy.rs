@@ -12,6 +12,8 @@ use wasmparser::{Parser, Payload, Validator, WasmFeatures};
 pub struct Anatomy {
     /// `command`, `plain` or `stepped`.
     pub kind: &'static str,
+    /// Whether it can check outputs.
+    pub verifies: bool,
     /// Its size, bytes.
     pub bytes: u64,
     /// Its size after the pass, bytes.
@@ -54,6 +56,7 @@ impl Anatomy {
                 Kind::Plain => "plain",
                 Kind::Stepped => "stepped",
             },
+            verifies: facts.verifies,
             bytes: module.len() as u64,
             passed_bytes: passed.module.len() as u64,
             features: NAMED.iter().filter(|(_, one)| needs(*one)).map(|(name, _)| *name).collect(),

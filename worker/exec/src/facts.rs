@@ -79,6 +79,9 @@ pub struct Facts {
     pub kind: Kind,
     /// The linear memory it starts with, bytes.
     pub memory_bytes_min: u64,
+    /// Whether it can check outputs: `verify: func()` between the standard streams, or that of a plain
+    /// unit, `verify: func(i32, i32, i32, i32) -> i32`.
+    pub verifies: bool,
 }
 
 /// Why a module may not be run.
@@ -99,7 +102,11 @@ impl Facts {
         check_tables(types)?;
         let kind = kind(types)?;
         check_imports(types, kind, contract)?;
-        Ok(Facts { kind, memory_bytes_min: memory_bytes_min(types) })
+        let verifies = match kind {
+            Kind::Command | Kind::Stepped => exports(types, "verify", &[], &[]),
+            Kind::Plain => exports(types, "verify", &[ValType::I32; 4], &[ValType::I32]),
+        };
+        Ok(Facts { kind, memory_bytes_min: memory_bytes_min(types), verifies })
     }
 
     /// Why it may not run with so much memory, if it starts with more.
@@ -177,13 +184,8 @@ fn memory_bytes_min(types: TypesRef<'_>) -> u64 {
 /// The kind by exports; `_start` goes first, since compilers add exports to commands.
 fn kind(types: TypesRef<'_>) -> Result<Kind, Refusal> {
     use ValType::{I32, I64};
-    let exports: HashMap<&str, EntityType> = types.core_exports().into_iter().flatten().collect();
-    let is_function = |name, parameters: &[ValType], results: &[ValType]| match exports.get(name) {
-        Some(EntityType::Func(id) | EntityType::FuncExact(id)) => {
-            let function = types[*id].unwrap_func();
-            function.params() == parameters && function.results() == results
-        }
-        _ => false,
+    let is_function = |name, parameters: &[ValType], results: &[ValType]| {
+        exports(types, name, parameters, results)
     };
     if is_function("_start", &[], &[]) {
         return Ok(Kind::Command);
@@ -191,7 +193,7 @@ fn kind(types: TypesRef<'_>) -> Result<Kind, Refusal> {
     if is_function("init", &[], &[]) && is_function("step", &[I64], &[]) {
         return Ok(Kind::Stepped);
     }
-    let has_memory = matches!(exports.get("memory"), Some(EntityType::Memory(_)));
+    let has_memory = matches!(export(types, "memory"), Some(EntityType::Memory(_)));
     match has_memory
         && is_function("alloc", &[I32], &[I32])
         && is_function("run", &[I32, I32], &[I64])
@@ -204,6 +206,22 @@ fn kind(types: TypesRef<'_>) -> Result<Kind, Refusal> {
                      and `run: func(i32, i32) -> i64` (a plain unit)"
                 .into(),
         }),
+    }
+}
+
+fn export(types: TypesRef<'_>, wanted: &str) -> Option<EntityType> {
+    let mut exports = types.core_exports().into_iter().flatten();
+    exports.find(|(name, _)| *name == wanted).map(|(_, entity)| entity)
+}
+
+/// Whether it exports a function of this type.
+fn exports(types: TypesRef<'_>, name: &str, parameters: &[ValType], results: &[ValType]) -> bool {
+    match export(types, name) {
+        Some(EntityType::Func(id) | EntityType::FuncExact(id)) => {
+            let function = types[id].unwrap_func();
+            function.params() == parameters && function.results() == results
+        }
+        _ => false,
     }
 }
 

@@ -10,6 +10,7 @@
 //! What it is not: it does not know jobs, peers or files of the host.
 mod anatomy;
 pub mod cell;
+mod check;
 mod engine;
 mod executor;
 mod facts;
@@ -33,7 +34,7 @@ use std::{sync::Arc, time::Duration};
 pub use anatomy::Anatomy;
 pub use engine::{Backend, SetupError};
 pub use executor::{Executor, Program, Setup};
-pub use facts::Refusal;
+pub use facts::{Facts, Kind, Refusal};
 pub use sandbox::Sandbox;
 pub use steps::Checkpoint;
 pub use wasi::input_name;
@@ -67,6 +68,9 @@ pub struct Run {
     pub begin: Option<Checkpoint>,
     /// After how many steps a stepped unit is left as it is, if before its end.
     pub steps_max: Option<u32>,
+    /// An output: it is not made, but checked by the module's own `verify`, which says that it is right by
+    /// exit code 0.
+    pub check: Option<Vec<u8>>,
 }
 
 impl Run {
@@ -85,6 +89,7 @@ impl Run {
             limits,
             begin: None,
             steps_max: None,
+            check: None,
         }
     }
 }

@@ -89,6 +89,8 @@ pub struct Loaded {
     pub instance: InstancePre<Guest>,
     /// How it is entered.
     pub entry: Entry,
+    /// Where it checks outputs, if it can.
+    pub verify: Option<ModuleExport>,
     /// Its start function.
     pub start: Option<ModuleExport>,
     /// Where its fuel is counted.
@@ -150,9 +152,10 @@ impl Loaded {
                 memory: module.get_export_index("memory"),
             },
         };
+        let verify = recipe.facts.verifies.then(|| export("verify")).transpose()?;
         let start = recipe.start.as_deref().map(export).transpose()?;
         let (fuel, stack) = (export(&recipe.fuel)?, export(&recipe.stack)?);
         let instance = linker.instantiate_pre(module)?;
-        Ok(Loaded { instance, entry, start, fuel, stack, facts: recipe.facts })
+        Ok(Loaded { instance, entry, verify, start, fuel, stack, facts: recipe.facts })
     }
 }

@@ -3,7 +3,7 @@
 //! Invariant: the mapping from how the engine ended to what is voted on ([`end_of`]) is total; an end
 //! that is not known to be the guest's own doing is a [`Void`].
 use super::{
-    Anatomy, Ran, Run, SetupError,
+    Anatomy, Ran, Run, SetupError, check,
     engine::{self, Backend, MEMORY_BYTES_MAX, THREAD_STACK_BYTES},
     facts::{Contract, Facts, Kind},
     guest::{Guest, Halt, MemoryGauge, fuel_left, set_fuel},
@@ -130,6 +130,7 @@ impl Sandbox {
         tell: &mut dyn FnMut(Step, &[u8]),
     ) -> Ran {
         let caught = catch_unwind(AssertUnwindSafe(|| match loaded.facts.kind {
+            _ if run.check.is_some() => self.enter_once(loaded, run, None).0,
             Kind::Command | Kind::Plain => self.enter_once(loaded, run, None).0,
             Kind::Stepped => self.run_steps(loaded, run, tell),
         }));
@@ -149,9 +150,14 @@ impl Sandbox {
     ) -> (Ran, bool) {
         let started = Instant::now();
         let limits = run.limits;
-        let input = match loaded.facts.kind {
-            Kind::Command | Kind::Stepped => Vec::new(),
-            Kind::Plain => std::mem::take(&mut run.input),
+        let check = run.check.take();
+        let input = match (loaded.facts.kind, &check) {
+            (Kind::Plain, _) => std::mem::take(&mut run.input),
+            (Kind::Command | Kind::Stepped, None) => Vec::new(),
+            (Kind::Command | Kind::Stepped, Some(output)) => {
+                run.input = check::framed(&run.input, output);
+                Vec::new()
+            }
         };
         let system = match System::new(run, step) {
             Ok(system) => system,
@@ -170,7 +176,7 @@ impl Sandbox {
             gauge: MemoryGauge::new(memory_bytes_max(&limits)),
         };
         let mut store = Store::new(&self.engine, guest);
-        let ended = enter(&mut store, loaded, &input, step);
+        let ended = enter(&mut store, loaded, &input, check.as_deref(), step);
         let ended = match counted_out(&mut store) {
             None => ended,
             Some(stop) => ended.and(Err(stop.into())).map_err(|error| error.context(stop)),
@@ -212,6 +218,7 @@ fn enter(
     store: &mut Store<Guest>,
     loaded: &Loaded,
     input: &[u8],
+    check: Option<&[u8]>,
     number: Option<u32>,
 ) -> Result<()> {
     store.limiter(|guest| &mut guest.gauge);
@@ -226,6 +233,9 @@ fn enter(
     store.data_mut().memory = memory.and_then(|export| find_memory(store, instance, export));
     if let Some(start) = &loaded.start {
         function::<(), ()>(store, instance, start)?.call(&mut *store, ())?;
+    }
+    if let Some(output) = check {
+        return check::enter(store, instance, loaded, input, output);
     }
     match &loaded.entry {
         Entry::Command { start, .. } => function::<(), ()>(store, instance, start)?.call(store, ()),
@@ -256,16 +266,8 @@ fn enter_plain(
     run: TypedFunc<(u32, u32), u64>,
     input: &[u8],
 ) -> Result<()> {
-    let input_len = u32::try_from(input.len()).map_err(|_| Trap::MemoryOutOfBounds)?;
-    charge(store, input.len())?;
-    let input_at = alloc.call(&mut *store, input_len)?;
-    let place = (input_at as usize)..(input_at as usize + input.len());
-    memory
-        .data_mut(&mut *store)
-        .get_mut(place)
-        .ok_or(Trap::MemoryOutOfBounds)?
-        .copy_from_slice(input);
-    let packed = run.call(&mut *store, (input_at, input_len))?;
+    let at = put(store, memory, &alloc, input)?;
+    let packed = run.call(&mut *store, at)?;
     let (output_at, output_len) = ((packed >> 32) as usize, packed as u32 as usize);
     let place = output_at..output_at + output_len;
     if memory.data(&*store).get(place.clone()).is_none() {
@@ -274,6 +276,22 @@ fn enter_plain(
     charge(store, output_len)?;
     let (bytes, guest) = memory.data_and_store_mut(store);
     Ok(guest.system.write_output(&bytes[place])?)
+}
+
+/// Gives a plain unit some bytes; answers where they are, and how many.
+pub fn put(
+    store: &mut Store<Guest>,
+    memory: Memory,
+    alloc: &TypedFunc<u32, u32>,
+    bytes: &[u8],
+) -> Result<(u32, u32)> {
+    let length = u32::try_from(bytes.len()).map_err(|_| Trap::MemoryOutOfBounds)?;
+    charge(store, bytes.len())?;
+    let at = alloc.call(&mut *store, length)?;
+    let place = (at as usize)..(at as usize + bytes.len());
+    let room = memory.data_mut(&mut *store).get_mut(place);
+    room.ok_or(Trap::MemoryOutOfBounds)?.copy_from_slice(bytes);
+    Ok((at, length))
 }
 
 fn charge(store: &mut Store<Guest>, bytes: usize) -> Result<()> {
@@ -320,7 +338,7 @@ fn find_memory(
     instance.get_module_export(store, export)?.into_memory()
 }
 
-fn function<P: WasmParams, R: WasmResults>(
+pub fn function<P: WasmParams, R: WasmResults>(
     store: &mut Store<Guest>,
     instance: Instance,
     export: &ModuleExport,
@@ -329,7 +347,7 @@ fn function<P: WasmParams, R: WasmResults>(
     export.and_then(|export| export.into_func()).ok_or_else(lost_export)?.typed(&*store)
 }
 
-fn lost_export() -> Error {
+pub fn lost_export() -> Error {
     Error::msg("an export of the module got lost")
 }
 

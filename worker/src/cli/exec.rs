@@ -26,6 +26,9 @@ pub struct Arguments {
     /// Standard input; empty where it is not given.
     #[arg(long, value_name = "FILE")]
     stdin: Option<PathBuf>,
+    /// Check this output by the module's own `verify`: exit code 0 if it is right.
+    #[arg(long, value_name = "FILE", conflicts_with = "checkpoint")]
+    verify: Option<PathBuf>,
     /// An argument; may be given often.
     #[arg(long = "arg", value_name = "A", allow_hyphen_values = true)]
     args: Vec<String>,
@@ -222,6 +225,7 @@ fn run_of(arguments: Arguments) -> Result<Run, Failure> {
         },
         begin: None,
         steps_max: arguments.steps,
+        check: arguments.verify.as_deref().map(node::read_file).transpose()?,
     })
 }
 

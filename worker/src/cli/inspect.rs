@@ -18,6 +18,8 @@ pub struct Arguments {
 #[derive(Serialize, Debug)]
 struct Report {
     kind: &'static str,
+    /// Whether it can check outputs.
+    verifies: bool,
     bytes: u64,
     passed_bytes: u64,
     features: Vec<&'static str>,
@@ -42,10 +44,11 @@ pub fn main(arguments: Arguments) -> Result<(), Failure> {
 
 impl Report {
     fn of(anatomy: Anatomy) -> Report {
-        let Anatomy { kind, bytes, passed_bytes, features, imports, memory_bytes_min, sites } =
-            anatomy;
+        let Anatomy { kind, verifies, bytes, passed_bytes, features, .. } = anatomy;
+        let Anatomy { imports, memory_bytes_min, sites, .. } = anatomy;
         Report {
             kind,
+            verifies,
             bytes,
             passed_bytes,
             features,
@@ -73,7 +76,11 @@ impl Report {
         };
         let grows = self.passed_bytes as f64 * 100.0 / self.bytes.max(1) as f64 - 100.0;
         vec![
-            format!("kind            {}", self.kind),
+            format!(
+                "kind            {}{}",
+                self.kind,
+                if self.verifies { ", checks outputs" } else { "" }
+            ),
             format!("features        {}", listed(&features)),
             format!("imports         {}", listed(&self.imports)),
             format!("memory          {} KiB at least", self.memory_bytes_min / 1_024),

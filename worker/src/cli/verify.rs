@@ -133,6 +133,7 @@ impl Report {
         let Certificate { replay, batches } = certificate;
         let profile = match replay.manifest().profile {
             Profile::Quorum { n, .. } => dugnad_client::Profile::Quorum(n),
+            Profile::Checked => dugnad_client::Profile::Checked,
             Profile::Audited(terms) => dugnad_client::Profile::Audited(terms.max_error_ppb),
         };
         Report {

@@ -13,7 +13,7 @@ use crate::{
         SubmittedUnits, UnitOutput,
     },
     audit, certificate,
-    exec::Executor,
+    exec::{Executor, Facts},
     invite::Invite,
     keys::Identity,
     net,
@@ -34,6 +34,9 @@ use std::{
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
+/// Why a job is not checked.
+const NO_VERIFY: &str = "profile = \"checked\" wants a module that exports `verify` (see `verify!` and \
+    `plain_verify!` of dugnad-guest); this one does not: take \"quorum=N\" or \"audited\"";
 /// Verdicts asked of the loop at once.
 const PAGE: u32 = 512;
 /// How long an invite holds, seconds: a week.
@@ -92,17 +95,24 @@ impl Handle {
         }
     }
 
-    /// A module that is here, and that can be run unless nobody asks.
-    async fn module(&self, module: Hash, what: &str, unchecked: bool) -> Result<(), Refusal> {
+    /// A module that is here, and that can be run; looked over if anybody asks.
+    async fn module(
+        &self,
+        module: Hash,
+        what: &str,
+        unchecked: bool,
+    ) -> Result<Option<Facts>, Refusal> {
         self.known(module, what).await?;
         if unchecked {
-            return Ok(());
+            return Ok(None);
         }
         let bytes = self.assets.read(module, &[]).await.map_err(failed)?;
         let executor = self.executor.clone();
         let looked = tokio::task::spawn_blocking(move || executor.inspect(&bytes)).await;
         let looked = looked.map_err(|error| Refusal::Failed(error.to_string()))?;
-        looked.map_err(|why| Refusal::Invalid(format!("the {what} can be run nowhere: {why}")))
+        let facts = looked
+            .map_err(|why| Refusal::Invalid(format!("the {what} can be run nowhere: {why}")))?;
+        Ok(Some(facts))
     }
 
     async fn units(&self, units: SubmittedUnits) -> Result<Units, Refusal> {
@@ -250,7 +260,10 @@ impl Backend for Handle {
     }
 
     async fn submit(&self, submission: Submission) -> Result<Submitted, Refusal> {
-        self.module(submission.module, "module", submission.unchecked).await?;
+        let facts = self.module(submission.module, "module", submission.unchecked).await?;
+        if submission.profile == Profile::Checked && facts.is_some_and(|facts| !facts.verifies) {
+            return Err(Refusal::Invalid(NO_VERIFY.into()));
+        }
         if let Some(merge) = submission.merge {
             self.module(merge, "merging module", submission.unchecked).await?;
         }

@@ -15,6 +15,8 @@ pub enum Event {
     Unsealed(JobId, Vec<Unsealed>),
     /// Answers of this node that were sealed to a delegate.
     Sealed(JobId, PeerKey, Vec<SealedAnswer>),
+    /// Whether an answer to a checked job of this node's is right.
+    Checked { job: JobId, unit: UnitIndex, peer: PeerKey, right: Result<bool, Void> },
     /// The journal is written up to here.
     Persisted { ticket: u64, signatures: Vec<Signature> },
     /// What the units of a lot may cost, by the job's table.

@@ -7,6 +7,7 @@ mod assets;
 mod audits;
 mod backend;
 mod checkpoints;
+mod checks;
 mod collect;
 mod command;
 mod delegates;
@@ -348,6 +349,9 @@ impl Driver {
             Event::Sealed(job, to, answers) => {
                 self.node.handle(now, Input::Sealed { job, to, answers });
             }
+            Event::Checked { job, unit, peer, right } => {
+                self.node.handle(now, Input::Checked { job, unit, peer, right });
+            }
             Event::Persisted { ticket, signatures } => {
                 self.node.handle(now, Input::Persisted { ticket, signatures });
             }
@@ -389,6 +393,12 @@ impl Driver {
                     None => tracing::error!("asked to run units of the unknown job {job}"),
                 },
                 Output::Unseal { job, sealed } => self.unseal(job, sealed),
+                Output::Check { job, answers } => match self.node.job(job) {
+                    Some(known) => {
+                        self.runs.check(job, &known.manifest, answers, &self.event_sender)
+                    }
+                    None => tracing::error!("asked to check answers to the unknown job {job}"),
+                },
                 Output::Seal { job, to, answers } => self.seal(job, to, answers),
                 Output::Draw { job, pass } => self.draw_pass(job, pass),
                 Output::Stop { job, units } => {

@@ -2,6 +2,7 @@
 use super::{
     assets::{AssetError, Assets},
     checkpoints::Checkpoints,
+    checks,
     event::Finished,
     scribe::Scribe,
     shelf::Shelf,
@@ -18,6 +19,7 @@ use coordinator_free_scheduler::{
     Answer, Hash, JobId, Manifest, Nonce, Outcome, Profile, UnitEntry, UnitIndex, Units, Void,
 };
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::Semaphore;
 
 /// How often and by what draw a node gives a wrong answer; for demonstrations and tests.
 #[derive(Clone, Copy, Debug)]
@@ -31,12 +33,15 @@ pub struct Lies {
 /// What runs need.
 #[derive(Clone)]
 pub struct Runs {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
-struct Shared {
-    assets: Assets,
-    executor: Arc<Executor>,
+/// What they share.
+pub(super) struct Shared {
+    pub(super) assets: Assets,
+    pub(super) executor: Arc<Executor>,
+    /// Room for outputs that are being checked.
+    pub(super) checks: Arc<Semaphore>,
     scribe: Scribe,
     keys: Arc<Identity>,
     shelf: Arc<Shelf>,
@@ -60,8 +65,8 @@ struct Which {
 }
 
 /// A run that can be started.
-struct Prepared {
-    run: Run,
+pub(super) struct Prepared {
+    pub(super) run: Run,
     /// The blob that it reads.
     input: Option<Hash>,
 }
@@ -77,7 +82,9 @@ impl Runs {
         lies: Option<Lies>,
     ) -> Runs {
         let (assets, module) = (assets.clone(), Mutex::new(None));
-        let shared = Shared { assets, executor, scribe, keys, shelf, checkpoints, lies, module };
+        let checks = checks::places(std::thread::available_parallelism().map_or(1, usize::from));
+        let shared =
+            Shared { assets, executor, checks, scribe, keys, shelf, checkpoints, lies, module };
         Runs { shared: Arc::new(shared) }
     }
 
@@ -138,7 +145,7 @@ impl Runs {
 }
 
 impl Shared {
-    async fn prepare(
+    pub(super) async fn prepare(
         &self,
         job: JobId,
         manifest: &Manifest,

@@ -117,7 +117,7 @@ impl Executor {
     ///
     /// # Errors
     /// Why it can be run nowhere, in a sentence.
-    pub fn inspect(&self, module: &[u8]) -> Result<(), String> {
+    pub fn inspect(&self, module: &[u8]) -> Result<crate::Facts, String> {
         self.shared.modules.inspect(module)
     }
 

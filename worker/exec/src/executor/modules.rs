@@ -69,8 +69,9 @@ impl Modules {
     }
 
     /// Why a module can be run nowhere, if so.
-    pub fn inspect(&self, module: &[u8]) -> Result<(), String> {
-        loaded::passed(module, &self.contract).map(drop).map_err(Unfit::into_detail)
+    pub fn inspect(&self, module: &[u8]) -> Result<Facts, String> {
+        let passed = loaded::passed(module, &self.contract);
+        passed.map(|(recipe, _)| recipe.facts).map_err(Unfit::into_detail)
     }
 
     /// The module named `hash`, compiled now if it is not known.

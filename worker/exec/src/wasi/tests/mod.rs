@@ -59,6 +59,7 @@ impl Guest {
             limits: RunLimits { fuel: 1 << 40, memory_mib: 1, output_bytes: 100 },
             begin: None,
             steps_max: None,
+            check: None,
         };
         let fuel = Fuel { max: run.limits.fuel, left: run.limits.fuel };
         let system = System::new(run, None).expect("the names are good");
