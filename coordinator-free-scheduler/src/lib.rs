@@ -22,6 +22,7 @@ mod checker;
 mod claims;
 mod config;
 mod event;
+mod explain;
 mod job;
 mod journal;
 mod lot;
@@ -47,6 +48,7 @@ pub use board::{
 pub use certificate::{Replay, Unfit};
 pub use config::*;
 pub use event::*;
+pub use explain::*;
 pub use job::{Job, JobState, JobStatus};
 pub use lot::{Changes, Lot, MeanFuel, Silence, Tally};
 pub use model::{

@@ -1,11 +1,9 @@
 //! What a stranger's word about its work is worth before it has delivered anything.
 use coordinator_free_scheduler::{
-    BEAT_MS, BEATS_MISSED, ClaimedUnits, Commit, Config, Hash, Input, JobId, Millis, Node, Opening,
-    Pace, Place, SignedBatch, Span, Speed, Statement, UNRELEASED_MIN, commitment, statement::Batch,
-    wire,
+    BEAT_MS, BEATS_MISSED, ClaimedUnits, Commit, Config, Input, JobId, Millis, Node, Opening, Pace,
+    Span, Speed, Statement, UNRELEASED_MIN, commitment,
 };
-use std::sync::Arc;
-use tests::truth;
+use tests::{truth, voice::Voice};
 
 const UNITS: u32 = 2_000;
 
@@ -21,66 +19,43 @@ fn listener() -> (Node, JobId) {
     (node, job)
 }
 
-/// A stranger's batches, one after the other.
-struct Stranger {
-    job: JobId,
-    place: Place,
-    previous: Hash,
-}
-
 /// Units of the job that somebody holds.
 fn bound(node: &Node, job: JobId) -> usize {
     node.status(job).expect("known").running as usize
 }
 
-impl Stranger {
-    fn new(job: JobId) -> Stranger {
-        let place = Place { incarnation: 7, sequence: 0 };
-        Stranger { job, place, previous: Hash::default() }
-    }
-
-    fn claims(&mut self, node: &mut Node, now: Millis, units: u32) {
-        let speed = Speed { log2_fuel_per_ms: 40, slots: 255 };
-        let spans = vec![Span { first: 0, count: units }];
-        let claimed = ClaimedUnits { spans, rescues: Vec::new(), speed };
-        self.says(node, now, vec![Statement::Claim(claimed)]);
-    }
-
-    fn says(&mut self, node: &mut Node, now: Millis, statements: Vec<Statement>) {
-        let (job, place, previous) = (self.job, self.place, self.previous);
-        let author = truth::key(5);
-        let batch = Batch { job, lot: 0, author, place, previous, statements };
-        let signed = SignedBatch::new(wire::encode(&batch).into(), truth::SIGNATURE);
-        self.place.sequence += 1;
-        self.previous = signed.hash();
-        node.handle(now, Input::Batch { from: author, signed, batch: Arc::new(batch) });
-    }
+/// A stranger claims that it is on the first so many units, and very fast.
+fn claims(stranger: &mut Voice, node: &mut Node, now: Millis, units: u32) {
+    let speed = Speed { log2_fuel_per_ms: 40, slots: 255 };
+    let spans = vec![Span { first: 0, count: units }];
+    let claimed = ClaimedUnits { spans, rescues: Vec::new(), speed };
+    stranger.says(node, now, vec![Statement::Claim(claimed)]);
 }
 
 #[test]
 fn who_delivers_nothing_binds_little_and_each_time_for_longer_nothing() {
     let (mut node, job) = listener();
-    let mut stranger = Stranger::new(job);
+    let mut stranger = Voice::new(5, job);
     let lease = Pace::default().lease_ms;
     let mut now = Millis(1_000);
     // Each time its lease ends it is believed again only after twice as long.
     for times in [2, 4, 8] {
-        stranger.claims(&mut node, now, UNITS);
+        claims(&mut stranger, &mut node, now, UNITS);
         assert_eq!(bound(&node, job), UNRELEASED_MIN, "a claim on everything, {times}");
         now = now.plus(lease);
         node.handle(now, Input::Tick);
         assert_eq!(bound(&node, job), 0, "the lease has ended, {times}");
-        stranger.claims(&mut node, now.plus(lease * times - 1), UNITS);
+        claims(&mut stranger, &mut node, now.plus(lease * times - 1), UNITS);
         assert_eq!(bound(&node, job), 0, "it is not believed yet, {times}");
         now = now.plus(lease * times);
-        stranger.claims(&mut node, now, 0);
+        claims(&mut stranger, &mut node, now, 0);
     }
 }
 
 #[test]
 fn what_the_silent_hold_is_open_again_before_their_lease_ends() {
     let (mut node, job) = listener();
-    let mut stranger = Stranger::new(job);
+    let mut stranger = Voice::new(5, job);
     // It delivers ten units that cost it ten seconds each, and so holds its next for long.
     for unit in 100..110 {
         let answer = truth::right(job, unit, 10_000 << 10);

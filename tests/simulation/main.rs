@@ -8,6 +8,7 @@ mod audits;
 mod checked;
 mod claims;
 mod delegates;
+mod explain;
 mod jobs;
 mod mischief;
 mod scenarios;

@@ -18,6 +18,7 @@ pub mod sessions;
 pub mod summary;
 mod terms;
 pub mod truth;
+pub mod voice;
 pub mod world;
 
 pub use report::Report;

@@ -12,6 +12,7 @@ mod plan;
 mod proofs;
 mod release;
 mod replay;
+mod story;
 mod turn;
 
 use crate::{
@@ -28,6 +29,7 @@ pub use plan::AuditPlan;
 use proofs::Proofs;
 pub use proofs::Trust;
 pub use replay::{Audited, Course, Flaw, Shown};
+pub use story::Inside;
 use turn::Turn;
 
 /// The class of processors that everybody is taken to have, as long as none is declared.

@@ -153,6 +153,28 @@ impl Board {
         self.units.iter().map(Slot::bytes).sum()
     }
 
+    /// How many units each author has tried. Of those that are put away the job's signers are left out:
+    /// they spoke of all.
+    pub(crate) fn tries(&self) -> Vec<u32> {
+        let mut tries = alloc::vec![0; self.authors.len()];
+        let signers: BTreeSet<AuthorIndex> =
+            self.orders().filter_map(|orders| orders.author()).collect();
+        let mut count = |author: AuthorIndex| tries[author as usize] += 1;
+        for slot in &self.units {
+            match slot {
+                Slot::Blank => {}
+                Slot::Known(unit) => unit.vouchers.iter().for_each(|voucher| count(voucher.author)),
+                Slot::Archived(authors) => {
+                    let tried = authors.iter().filter(|author| **author != NOBODY);
+                    tried
+                        .filter(|author| !signers.contains(author))
+                        .for_each(|author| count(*author));
+                }
+            }
+        }
+        tries
+    }
+
     /// How many units are put away.
     pub fn archived_units(&self) -> usize {
         self.units.iter().filter(|slot| matches!(slot, Slot::Archived(_))).count()

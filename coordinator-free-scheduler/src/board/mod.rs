@@ -355,7 +355,8 @@ impl Board {
         units.map(verdict).collect()
     }
 
-    fn verdict_of(&self, known: &Unit) -> Verdict {
+    /// What a unit has come to, by what is known of it.
+    pub(crate) fn verdict_of(&self, known: &Unit) -> Verdict {
         match (&known.standing.decision, known.agreed(&known.standing.decision)) {
             (Decision::Failed(reason), _) => Verdict::Failed(*reason),
             (Decision::Verified(authors), Some(answer)) => {

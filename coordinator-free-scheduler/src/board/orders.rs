@@ -31,7 +31,9 @@ pub struct Orders {
     steps: u32,
     /// Whose word counts no more, and whether that is proved.
     lost: BTreeMap<PeerKey, bool>,
-    closed: bool,
+    /// The last pass that was closed, and the last that was settled.
+    closed: Option<u8>,
+    settled: Option<u8>,
     void: bool,
     news: Option<News>,
 }
@@ -81,7 +83,8 @@ impl Orders {
                     self.news.get_or_insert(News::Words);
                 }
             }
-            AuditStep::Closed { .. } => self.closed = true,
+            AuditStep::Closed { pass, .. } => self.closed = self.closed.max(Some(*pass)),
+            AuditStep::Settled { pass } => self.settled = self.settled.max(Some(*pass)),
             AuditStep::Began { .. } => {
                 if !core::mem::replace(&mut self.began, true) {
                     self.news.get_or_insert(News::Words);
@@ -96,7 +99,6 @@ impl Orders {
             | AuditStep::Checked(_)
             | AuditStep::Silent(_)
             | AuditStep::Ruled(_)
-            | AuditStep::Settled { .. }
             | AuditStep::Released(_)
             | AuditStep::Revealed(_) => {}
         }
@@ -130,7 +132,12 @@ impl Orders {
 
     /// Whether some pass was closed: members may be drawn in any lot from then on.
     pub fn is_closed(&self) -> bool {
-        self.closed
+        self.closed.is_some()
+    }
+
+    /// Whether a pass is closed and not settled: its checks are under way.
+    pub fn is_checking(&self) -> bool {
+        self.closed > self.settled
     }
 
     /// The roster holds once its parts fit together, from the first member to the last.
@@ -163,6 +170,11 @@ impl Orders {
     /// Whether a peer may vouch for what was released: it is on the roster, whatever became of it.
     pub fn may_vouch(&self, peer: PeerKey) -> bool {
         peer == self.signer || self.members.contains_key(&peer)
+    }
+
+    /// A member's weight, whatever became of it.
+    pub fn weight(&self, peer: PeerKey) -> Option<u32> {
+        self.members.get(&peer).map(|(_, weight)| *weight)
     }
 
     /// Members whose word counts.

@@ -44,7 +44,7 @@ impl Lot {
     }
 
     /// Whether nobody whose word counts with a signer has committed to a unit.
-    fn is_unexecuted(&self, signer: &Orders, known: &Unit) -> bool {
+    pub(super) fn is_unexecuted(&self, signer: &Orders, known: &Unit) -> bool {
         let orders = known.orders_of(signer.author());
         let refused = orders.map_or(&[][..], |orders| &orders.refused);
         let tried =

@@ -9,6 +9,7 @@ mod hints;
 mod presence;
 mod rescue;
 mod silence;
+mod story;
 mod work;
 mod worker;
 
