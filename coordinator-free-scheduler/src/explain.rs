@@ -145,7 +145,7 @@ pub struct JobStory {
 }
 
 /// What a job waits for.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum JobWait {
     /// It has ended.
     Nothing,
@@ -160,8 +160,8 @@ pub enum JobWait {
         /// Answers that a unit needs.
         want: u32,
     },
-    /// What its audit waits for.
-    Audit(AuditView),
+    /// What its audit waits for; it is this node's own.
+    Audit,
     /// Its units, some of which are in hand.
     Units,
     /// Its owner, to release what is answered.
@@ -260,8 +260,8 @@ impl Node {
 
     fn wait_of_units(&self, job: &Job) -> JobWait {
         let busy = |lot: &Lot| lot.open_units() > 0 || lot.claimed_units() > 0;
-        match job.audit() {
-            Some(view) => JobWait::Audit(view),
+        match job.auditor {
+            Some(_) => JobWait::Audit,
             None if !job.is_audited() || job.lots.values().any(busy) => JobWait::Units,
             None => JobWait::Release,
         }

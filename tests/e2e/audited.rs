@@ -1,7 +1,7 @@
 //! Audited jobs between real processes: what is released is right, and its certificate says why.
 use crate::harness::{Node, Place, end_all, field, module, number, run, text, wait_for};
 use serde_json::Value;
-use std::fs;
+use std::{collections::BTreeSet, fs};
 
 const TCP: [&str; 4] = ["--listen", "/ip4/127.0.0.1/tcp/0", "--cores", "1"];
 /// Bytes of the certificate that are changed, one at a time, spread over all of it.
@@ -90,6 +90,7 @@ fn an_owner_that_is_killed_goes_on_and_proves_what_it_released() {
     let own = |status: &Value| number(&status["audit"], "own_units");
     assert_eq!(again["output_digest"], status["output_digest"]);
     assert!(own(&again) < own(&status) / 4, "{again}");
+    assert_explained(&owner, &job, UNITS, nodes.iter().map(Node::peer).collect());
     let out = place.path("out");
     owner.json(&["fetch", &job, "--out", text(&out)]);
     nodes.push(owner);
@@ -105,4 +106,27 @@ fn an_owner_that_is_killed_goes_on_and_proves_what_it_released() {
         fs::write(&certificate, changed).expect("written");
         run(["verify", text(&out)]).refused(5, &["certificate.dugnad"]);
     }
+}
+
+/// Each unit names those who answered it, and who was drawn to check it.
+fn assert_explained(owner: &Node, job: &str, units: u32, peers: BTreeSet<String>) {
+    let names = |list: &Value| -> BTreeSet<String> {
+        let list = list.as_array().expect("a list").iter();
+        list.map(|one| field(one, "peer").as_str().expect("a peer id").to_owned()).collect()
+    };
+    let whole = owner.json(&["explain", job]);
+    assert_eq!(names(&whole["peers"]), peers, "all but the owner: {whole}");
+    assert_eq!(
+        (field(&whole, "waits_for"), &whole["audit"]["stage"]),
+        (&"nothing: it is done".into(), &"released".into())
+    );
+    let stories = || (0..units).map(|unit| owner.json(&["explain", job, &unit.to_string()]));
+    let checked =
+        stories().find(|unit| unit["drawn"].as_array().is_some_and(|all| !all.is_empty()));
+    let checked = checked.expect("a unit that was checked");
+    let (drawn, vouchers) = (names(&checked["drawn"]), names(&checked["vouchers"]));
+    assert!(drawn.is_subset(&vouchers) && vouchers.len() > drawn.len(), "{checked}");
+    assert!(vouchers.is_subset(&peers) && checked["own"] == false, "{checked}");
+    let own = stories().find(|unit| unit["own"] == true).expect("a unit that the owner computed");
+    assert!(names(&own["vouchers"]).contains(&owner.peer()), "{own}");
 }

@@ -243,7 +243,60 @@ fn node_tells_of_jobs_peers_and_itself_in_the_promised_words() {
 
     let watched = second.try_command(&["watch", &job, "--json"]);
     assert_eq!(watched.code, Some(0), "others may watch as well: {watched:?}");
+    assert_explained(&first, &job, [first.peer(), second.peer()]);
     assert_doors(&place, &first, &job, &format!("http://{metrics}"));
+}
+
+/// Why a job of twelve units stands where it stands, by whose answers.
+fn assert_explained(node: &Node, job: &str, mut peers: [String; 2]) {
+    peers.sort_unstable();
+    let whole = node.json(&["explain", job]);
+    assert_eq!(
+        (&whole["waits_for"], &whole["profile"]),
+        (&"nothing: it is done".into(), &"quorum=2".into())
+    );
+    assert_eq!(names(&whole["peers"]), peers);
+    let unit = node.json(&["explain", &job[..8], "3"]);
+    assert_eq!((&unit["state"], &unit["unit"]), (&"verified".into(), &3.into()));
+    assert_eq!(names(&unit["vouchers"]), peers);
+    let digest = blake3::hash(&module::walked(3, 1_000)).to_hex().to_string();
+    for voucher in unit["vouchers"].as_array().expect("a list") {
+        assert_eq!((&voucher["mark"], &voucher["cites"]), (&"right".into(), &1.into()), "{unit}");
+        assert!(voucher["answer"].as_str().is_some_and(|told| told.starts_with("exit 0, ")));
+        assert_eq!(voucher["digest"], *digest, "{unit}");
+    }
+    for told in [&["explain", job][..], &["explain", job, "3"]] {
+        let told = node.try_command(told).stdout;
+        assert!(told.starts_with("waits for  nothing"), "{told}");
+        assert!(peers.iter().all(|peer| told.contains(peer)), "{told}");
+    }
+    node.try_command(&["explain", job, "12"]).refused(1, &["12 units", "no unit 12"]);
+    node.try_command(&["explain", &"0".repeat(64)]).refused(1, &["knows no job"]);
+    node.try_command(&["explain", &"0".repeat(64), "1"]).refused(1, &["knows no job"]);
+}
+
+/// The peers that a list names, sorted.
+fn names(list: &Value) -> Vec<&str> {
+    let list = list.as_array().expect("a list").iter();
+    let mut names: Vec<&str> = list.filter_map(|one| one["peer"].as_str()).collect();
+    names.sort_unstable();
+    names
+}
+
+#[test]
+fn a_job_that_nobody_can_help_with_says_so() {
+    let place = Place::new();
+    let key = place.network_key();
+    let node = Node::start(&place, "node", &[&LOCAL[..], &["--network-key", text(&key)]].concat());
+    let job = node.submit(&place.job("alone", &module::echo(), "[units]\ncount = 1"));
+    let told = node.json(&["explain", &job]);
+    assert!(told["waits_for"].as_str().is_some_and(|told| told.contains("nobody is connected")));
+    wait_for("its own answer", || {
+        let unit = node.json(&["explain", &job, "0"]);
+        (names(&unit["vouchers"]) == [node.peer()]).then_some(())
+    });
+    let told = node.try_command(&["explain", &job, "0"]).stdout;
+    assert!(told.starts_with("waits for  more answers: 1 of 2"), "{told}");
 }
 
 /// Who may read what, over HTTP.

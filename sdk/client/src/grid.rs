@@ -2,7 +2,9 @@
 use crate::route::{self, Answer};
 use crate::{
     ApiAddress, BlobHash, Error, Fetched, JobId, JobSpec, JobStatus, NodeStatus, PeerStatus,
-    Submitted, events, fetch, json, submit,
+    Submitted, events,
+    explain::{JobStory, UnitStory},
+    fetch, json, submit,
 };
 use bytes::Bytes;
 use futures::stream::{BoxStream, StreamExt};
@@ -173,6 +175,22 @@ impl Grid {
     ) -> Result<BoxStream<'static, Result<JobStatus, Error>>, Error> {
         let answer = route::stream(self.get(&format!("/v1/jobs/{job}/events"))).await?;
         Ok(events::statuses(answer).boxed())
+    }
+
+    /// Why a job stands where it stands, and what it waits for.
+    ///
+    /// # Errors
+    /// The node does not know it, or the exchange failed.
+    pub async fn explain(&self, job: JobId) -> Result<JobStory, Error> {
+        self.read(&format!("/v1/jobs/{job}/explain")).await?.json().await
+    }
+
+    /// The same of one unit.
+    ///
+    /// # Errors
+    /// The node does not know the job, the job has no such unit, or the exchange failed.
+    pub async fn explain_unit(&self, job: JobId, unit: u32) -> Result<UnitStory, Error> {
+        self.read(&format!("/v1/jobs/{job}/units/{unit}/explain")).await?.json().await
     }
 
     /// The output of one unit.

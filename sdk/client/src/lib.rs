@@ -34,6 +34,7 @@ mod address;
 mod blocking;
 mod error;
 mod events;
+pub mod explain;
 mod fetch;
 pub mod frames;
 mod grid;

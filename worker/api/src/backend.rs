@@ -2,6 +2,7 @@
 use super::{Refusal, Submission};
 use bytes::Bytes;
 use coordinator_free_scheduler::{Hash, JobId, UnitIndex};
+use dugnad_client::explain::{JobStory, UnitStory};
 use dugnad_client::{BlockingReader, JobStatus, NodeStatus, PeerStatus, Submitted};
 use futures::stream::BoxStream;
 use std::io;
@@ -68,6 +69,14 @@ pub trait Backend: Clone + Send + Sync + 'static {
     fn jobs(&self) -> impl Future<Output = Result<Vec<JobStatus>, Refusal>> + Send;
     /// One job.
     fn job(&self, job: JobId) -> impl Future<Output = Result<JobStatus, Refusal>> + Send;
+    /// Why a job stands where it stands.
+    fn explain(&self, job: JobId) -> impl Future<Output = Result<JobStory, Refusal>> + Send;
+    /// Why a unit does; one that the job does not have is `NotFound`.
+    fn explain_unit(
+        &self,
+        job: JobId,
+        unit: UnitIndex,
+    ) -> impl Future<Output = Result<UnitStory, Refusal>> + Send;
     /// A job's status as it changes. The sender may be dropped once the job has ended.
     fn subscribe(
         &self,

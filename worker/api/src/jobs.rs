@@ -11,6 +11,7 @@ use axum::response::Response;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use bytes::{BufMut, Bytes, BytesMut};
 use coordinator_free_scheduler as mind;
+use dugnad_client::explain::{JobStory, UnitStory};
 use dugnad_client::{JobId, JobRequest, JobStatus, Submitted, frames};
 use futures::{FutureExt, Stream, StreamExt, stream};
 use serde::Deserialize;
@@ -49,6 +50,22 @@ pub async fn status<B: Backend>(
     Segments(job): Segments<JobId>,
 ) -> Result<Json<JobStatus>, Refusal> {
     api.backend.job(id(job)).await.map(Json)
+}
+
+/// `GET /v1/jobs/ID/explain`.
+pub async fn explain<B: Backend>(
+    State(api): State<Shared<B>>,
+    Segments(job): Segments<JobId>,
+) -> Result<Json<JobStory>, Refusal> {
+    api.backend.explain(id(job)).await.map(Json)
+}
+
+/// `GET /v1/jobs/ID/units/N/explain`.
+pub async fn explain_unit<B: Backend>(
+    State(api): State<Shared<B>>,
+    Segments((job, unit)): Segments<(JobId, u32)>,
+) -> Result<Json<UnitStory>, Refusal> {
+    api.backend.explain_unit(id(job), unit).await.map(Json)
 }
 
 /// `DELETE /v1/jobs/ID`.

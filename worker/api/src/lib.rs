@@ -18,7 +18,7 @@ mod tests;
 
 pub use backend::{Backend, BodyReader, Outputs, Pieces, Readiness, Stored, UnitOutput};
 pub use refusal::Refusal;
-pub use submission::{Submission, SubmittedUnits};
+pub use submission::{Submission, SubmittedUnits, profile_of};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -109,6 +109,8 @@ fn router_with<B: Backend>(backend: B, token: &str, blob_bytes_max: u64) -> Rout
         .route("/v1/jobs", post(jobs::submit::<B>).layer(DefaultBodyLimit::max(JOB_BYTES_MAX)))
         .route("/v1/jobs/{job}", get(jobs::status::<B>).delete(jobs::cancel::<B>))
         .route("/v1/jobs/{job}/events", get(jobs::events::<B>))
+        .route("/v1/jobs/{job}/explain", get(jobs::explain::<B>))
+        .route("/v1/jobs/{job}/units/{unit}/explain", get(jobs::explain_unit::<B>))
         .route("/v1/jobs/{job}/outputs", get(jobs::outputs::<B>))
         .route("/v1/jobs/{job}/certificate", get(jobs::certificate::<B>))
         .route("/v1/jobs/{job}/units/{unit}/output", get(jobs::output::<B>))

@@ -93,6 +93,14 @@ fn profile(profile: dugnad_client::Profile, after_s: Option<NonZeroU16>) -> Prof
     }
 }
 
+/// A profile as clients write it.
+pub fn profile_of(profile: Profile) -> dugnad_client::Profile {
+    match profile {
+        Profile::Quorum { n, .. } => dugnad_client::Profile::Quorum(n),
+        Profile::Audited(terms) => dugnad_client::Profile::Audited(terms.max_error_ppb),
+    }
+}
+
 /// The scheduler's name of a blob.
 pub fn hash(blob: BlobHash) -> Hash {
     Hash(blob.0)

@@ -3,6 +3,7 @@ mod cancel;
 mod cell;
 mod demo;
 mod exec;
+mod explain;
 mod fetch;
 mod inspect;
 mod invite;
@@ -42,6 +43,8 @@ enum Command {
     Verify(verify::Arguments),
     /// Show the node, or one job.
     Status(status::Arguments),
+    /// Tell why a job, or one unit, stands where it stands, and what it waits for.
+    Explain(explain::Arguments),
     /// Show the peers of the node.
     Peers(peers::Arguments),
     /// Stop a job of this node.
@@ -99,6 +102,7 @@ pub fn main() -> ExitCode {
         Command::Fetch(arguments) => fetch::main(arguments),
         Command::Verify(arguments) => verify::main(arguments),
         Command::Status(arguments) => status::main(arguments),
+        Command::Explain(arguments) => explain::main(arguments),
         Command::Peers(arguments) => peers::main(arguments),
         Command::Cancel(arguments) => cancel::main(arguments),
         Command::Exec(arguments) => exec::main(arguments),

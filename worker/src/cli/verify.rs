@@ -9,13 +9,14 @@ use super::{
     node::{self, printable},
 };
 use crate::{
+    api::profile_of,
     certificate::Certificate,
     exec::{Backend, Ran, Run, Sandbox},
     net, unit,
 };
 use coordinator_free_scheduler::{
-    Answer, Flaw, Hash, Manifest, PeerKey, Profile, Replay, TableDirectory, TablePage, UnitEntry,
-    UnitIndex, Units, Verdict, table::page_of,
+    Answer, Flaw, Hash, Manifest, PeerKey, Replay, TableDirectory, TablePage, UnitEntry, UnitIndex,
+    Units, Verdict, table::page_of,
 };
 use dugnad_client::{CERTIFICATE_FILE, JOB_FILE, JobState, UNITS_DIR, unit_file};
 use serde::{Deserialize, Serialize};
@@ -131,15 +132,10 @@ pub fn main(arguments: Arguments) -> Result<(), Failure> {
 impl Report {
     fn of(certificate: &Certificate) -> Report {
         let Certificate { replay, batches } = certificate;
-        let profile = match replay.manifest().profile {
-            Profile::Quorum { n, .. } => dugnad_client::Profile::Quorum(n),
-            Profile::Checked => dugnad_client::Profile::Checked,
-            Profile::Audited(terms) => dugnad_client::Profile::Audited(terms.max_error_ppb),
-        };
         Report {
             job: replay.job().to_string(),
             owner: net::peer_id(replay.manifest().owner),
-            profile: profile.to_string(),
+            profile: profile_of(replay.manifest().profile).to_string(),
             units: replay.manifest().work.units.count(),
             peers: replay.authors().len(),
             batches: *batches,

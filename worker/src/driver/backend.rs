@@ -4,6 +4,7 @@ use super::{
     assets::{AssetError, Assets},
     draw,
     event::Evidence,
+    explain,
     shown::{failure, shown},
     status::Standing,
 };
@@ -26,6 +27,7 @@ use coordinator_free_scheduler::{
     Manifest, PAGE_UNITS, Profile, SignedManifest, TableDirectory, TablePage, UnitEntry, UnitIndex,
     Units, Verdict, Work, wire,
 };
+use dugnad_client::explain::{JobStory, UnitStory};
 use dugnad_client::{JobStatus, NodeStatus, PeerState, PeerStatus, Submitted};
 use futures::{StreamExt, stream};
 use std::{
@@ -320,6 +322,21 @@ impl Backend for Handle {
 
     async fn job(&self, job: JobId) -> Result<JobStatus, Refusal> {
         self.standing(job).await.map(shown)
+    }
+
+    async fn explain(&self, job: JobId) -> Result<JobStory, Refusal> {
+        let told = self.ask(|answer| Command::Explain(job, answer)).await?;
+        let (standing, story) = told.ok_or_else(|| no_such_job(job))?;
+        Ok(explain::job(standing, story))
+    }
+
+    async fn explain_unit(&self, job: JobId, unit: UnitIndex) -> Result<UnitStory, Refusal> {
+        let units = self.standing(job).await?.status.units;
+        let told = self.ask(|answer| Command::ExplainUnit(job, unit, answer)).await?;
+        let last = units.saturating_sub(1);
+        let absent = format!("job {job} has {units} units, 0 to {last}, and no unit {unit}");
+        let story = told.ok_or(Refusal::NotFound(absent))?;
+        Ok(explain::unit(self.keys.peer(), job, unit, story))
     }
 
     async fn subscribe(&self, job: JobId) -> Result<watch::Receiver<JobStatus>, Refusal> {

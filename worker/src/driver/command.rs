@@ -24,6 +24,13 @@ impl Driver {
                 let standing = self.node.job(job).map(|job| self.collector.standing(job));
                 drop(answer.send(standing));
             }
+            Command::Explain(job, answer) => {
+                let standing = self.node.job(job).map(|job| self.collector.standing(job));
+                drop(answer.send(standing.zip(self.node.explain_job(job))));
+            }
+            Command::ExplainUnit(job, unit, answer) => {
+                drop(answer.send(self.node.explain_unit(job, unit)));
+            }
             Command::Watch(job, answer) => {
                 let standing = self.node.job(job).map(|job| self.collector.standing(job));
                 drop(answer.send(standing.map(|standing| self.watchers.watch(job, standing))));

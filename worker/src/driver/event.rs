@@ -2,8 +2,8 @@
 use super::{collect, status::Standing};
 use crate::store::StoreError;
 use coordinator_free_scheduler::{
-    Answer, CommandError, Hash, JobId, LotIndex, Nonce, PeerKey, PeerRecord, SealedAnswer,
-    Signature, SignedBatch, SignedManifest, UnitIndex, Unsealed, Verdict, Void,
+    Answer, CommandError, Hash, JobId, JobStory, LotIndex, Nonce, PeerKey, PeerRecord, SealedAnswer,
+    Signature, SignedBatch, SignedManifest, UnitIndex, UnitStory, Unsealed, Verdict, Void,
 };
 use tokio::sync::{oneshot, watch};
 
@@ -60,6 +60,9 @@ pub enum Command {
     /// Peers that did much for this node's audited jobs, the best first.
     KnownWell(oneshot::Sender<Vec<PeerKey>>),
     Job(JobId, oneshot::Sender<Option<Standing>>),
+    /// Where a job stands, and why.
+    Explain(JobId, oneshot::Sender<Option<(Standing, JobStory)>>),
+    ExplainUnit(JobId, UnitIndex, oneshot::Sender<Option<UnitStory>>),
     Watch(JobId, oneshot::Sender<Option<watch::Receiver<Standing>>>),
     Verdicts {
         job: JobId,

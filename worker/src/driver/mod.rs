@@ -13,6 +13,7 @@ mod command;
 mod delegates;
 mod door;
 mod event;
+mod explain;
 mod figures;
 mod hints;
 mod neighbours;

@@ -9,12 +9,17 @@ pub fn failure(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Open => "not decided yet".into(),
         Verdict::Failed(reason) => reason.to_string(),
-        Verdict::Verified { answer, .. } => match &answer.outcome {
-            Outcome::Exit { code, .. } => format!("exit code {code}"),
-            Outcome::Trap(class) => format!("trap: {class:?}"),
-            Outcome::Invalid(reason) => format!("invalid module: {reason:?}"),
-            other => outcome_kind(other).replace('_', " "),
-        },
+        Verdict::Verified { answer, .. } => ending(&answer.outcome),
+    }
+}
+
+/// How a run ended, in a few words.
+pub fn ending(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Exit { code, .. } => format!("exit code {code}"),
+        Outcome::Trap(class) => format!("trap: {class:?}"),
+        Outcome::Invalid(reason) => format!("invalid module: {reason:?}"),
+        Outcome::OutOfFuel | Outcome::OutputTooLarge => outcome_kind(outcome).replace('_', " "),
     }
 }
 
@@ -67,7 +72,7 @@ fn shown_audit(view: AuditView, delegates: &[PeerKey]) -> AuditStatus {
     }
 }
 
-fn waits_for(view: &AuditView) -> String {
+pub fn waits_for(view: &AuditView) -> String {
     use coordinator_free_scheduler::AuditStage;
     if view.stands_by {
         return "another signer of the job, which decides in the stead of this node just now"

@@ -1,4 +1,5 @@
 //! A [`Backend`] that keeps everything in memory and computes nothing: tests say what is verified.
+use super::stories;
 use crate::{
     Backend, BodyReader, Outputs, Pieces, Readiness, Refusal, Stored, Submission, SubmittedUnits,
     UnitOutput,
@@ -6,6 +7,7 @@ use crate::{
 use bytes::Bytes;
 use coordinator_free_scheduler::{Hash, JobId, UnitIndex};
 use dugnad_client as client;
+use dugnad_client::explain::{JobStory, UnitStory};
 use dugnad_client::{BlobHash, JobState, JobStatus, NodeStatus, PeerState, PeerStatus, Submitted};
 use futures::{StreamExt, stream};
 use std::collections::BTreeMap;
@@ -141,6 +143,18 @@ impl Backend for MemoryNode {
 
     async fn job(&self, job: JobId) -> Result<JobStatus, Refusal> {
         self.with_job(job, |job| job.status.borrow().clone())
+    }
+
+    async fn explain(&self, job: JobId) -> Result<JobStory, Refusal> {
+        self.with_job(job, |job| stories::of_job(&job.status.borrow()))
+    }
+
+    async fn explain_unit(&self, job: JobId, unit: UnitIndex) -> Result<UnitStory, Refusal> {
+        let told = self.with_job(job, |job| {
+            let id = job.status.borrow().job;
+            job.outputs.get(unit as usize).map(|output| stories::of_unit(id, unit, output))
+        })?;
+        told.ok_or_else(|| Refusal::NotFound(format!("the job has no unit {unit}")))
     }
 
     async fn subscribe(&self, job: JobId) -> Result<watch::Receiver<JobStatus>, Refusal> {

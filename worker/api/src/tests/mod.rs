@@ -1,7 +1,9 @@
 //! The room between a node made of nothing but memory and the real client.
+mod explain;
 mod hostile;
 mod jobs;
 mod memory_node;
+mod stories;
 
 use super::{router_with, serve};
 use dugnad_client::{ApiAddress, Grid};
