@@ -96,10 +96,11 @@ fn same_work_is_the_same_job_unless_again() {
     let node = Node::start(&place, "node", &LOCAL);
     let units = format!("{ALONE}\n[units]\ncount = 2");
     let file = place.job("echo", &module::echo(), &units);
-    let submit =
-        |file: &Path, more: &[&str]| node.json(&[&["submit", text(file)][..], more].concat());
+    let submit = |file: &Path, more: &[&str]| {
+        node.json(&[&["submit", text(file), "--yes"][..], more].concat())
+    };
     let first = submit(&file, &[]);
-    assert_fields(&first, &["job", "work", "units"]);
+    assert_fields(&first, &["job", "work", "units", "profile"]);
     assert_eq!(submit(&file, &[]), first);
     node.wait_ended(first["job"].as_str().expect("an id"));
     assert_eq!(submit(&file, &[]), first, "also when it has ended");
@@ -122,7 +123,7 @@ fn exit_codes_say_what_happened() {
     run(["--no-such-flag"]).refused(2, &["--no-such-flag"]);
     let mut node = Node::start(&place, "node", &LOCAL);
     let file = place.job("good", &module::echo(), &format!("{ALONE}\n[units]\ncount = 3"));
-    let submitted = node.try_command(&["submit", text(&file), "--watch"]);
+    let submitted = node.try_command(&["submit", text(&file), "--watch", "--yes"]);
     assert_eq!(submitted.code, Some(0), "{submitted:?}");
     let jobs = node.json(&["status"]);
     let job = jobs["job_list"][0]["job"].as_str().expect("an id").to_owned();
@@ -341,4 +342,44 @@ fn assert_doors(place: &Place, node: &Node, job: &str, metrics: &str) {
     for path in ["/v1/status", "/v1/jobs", "/"] {
         assert_eq!(get(metrics, path, Some(token.trim())).status, 404, "{path}");
     }
+}
+
+#[test]
+fn an_open_grid_takes_nothing_that_nobody_agreed_to() {
+    let place = Place::new();
+    let node = Node::start(&place, "node", &LOCAL);
+    assert_eq!(field(&node.json(&["status"]), "open"), true);
+    let job = |name: &str, rest: &str| place.job(name, &module::echo(), rest);
+    let (small, large) = (job("small", "units.count = 999"), job("large", "units.count = 1000"));
+    let plain = job("plain", "profile = \"quorum=2\"\nunits.count = 1000");
+    for (file, words) in
+        [(&small, "colluders"), (&large, "executions a unit"), (&plain, "colluders")]
+    {
+        for json in [&[][..], &["--json"]] {
+            let refused = node.try_command(&[&["submit", text(file)][..], json].concat());
+            refused.refused(2, &["--yes", "become public", words]);
+            assert_eq!(refused.stdout, "");
+        }
+    }
+    assert_eq!(node.get("/v1/jobs").json(), Value::Array(Vec::new()), "nothing was submitted");
+    for (file, profile) in [(&small, "quorum=2"), (&large, "audited=1e-4")] {
+        let told = node.try_command(&["submit", text(file), "--yes", "--json"]);
+        assert_eq!(field(&told.json(), "profile"), profile);
+        assert!(told.stderr.contains("become public"), "{told:?}");
+    }
+    // The same work as before: the job that there is keeps its profile, and that is what is told.
+    let again = node.try_command(&["submit", text(&plain), "--yes"]).stdout;
+    assert!(again.contains("profile audited=1e-4: as it was submitted before"), "{again}");
+}
+
+#[test]
+fn a_private_grid_asks_nothing_and_votes() {
+    let place = Place::new();
+    let key = place.network_key();
+    let node = Node::start(&place, "node", &[&LOCAL[..], &["--network-key", text(&key)]].concat());
+    assert_eq!(field(&node.json(&["status"]), "open"), false);
+    let job = place.job("large", &module::echo(), "units.count = 1000");
+    let told = node.try_command(&["submit", text(&job)]);
+    assert_eq!((told.code, told.stderr.as_str()), (Some(0), ""));
+    assert!(told.stdout.contains("profile quorum=2: the job names none"), "{told:?}");
 }

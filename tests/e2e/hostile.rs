@@ -104,9 +104,11 @@ fn jobs_of_hostile_modules_end_with_their_reason_and_the_nodes_live_on() {
         .map(|hostile| {
             let file = place.job(hostile.name, &hostile.module, &rest);
             if hostile.outcome == "invalid" {
-                second.try_command(&["submit", text(&file)]).refused(1, &["can be run nowhere"]);
+                second
+                    .try_command(&["submit", text(&file), "--yes"])
+                    .refused(1, &["can be run nowhere"]);
             }
-            let submitted = second.json(&["submit", text(&file), "--unchecked"]);
+            let submitted = second.json(&["submit", text(&file), "--unchecked", "--yes"]);
             (hostile, field(&submitted, "job").as_str().expect("an id").to_owned())
         })
         .collect();

@@ -56,7 +56,7 @@ fn killed_nodes_take_up_their_work_and_never_contradict_themselves() {
     assert_eq!((submitter.peer(), executor.peer()), before, "a restart is no new peer");
     assert_eq!(status["output_digest"], module::walked_digest(UNITS, ROUNDS));
 
-    let again = submitter.json(&["submit", text(&file), "--again"]);
+    let again = submitter.json(&["submit", text(&file), "--again", "--yes"]);
     let undisturbed = submitter.wait_ended(again["job"].as_str().expect("an id"));
     assert_eq!(undisturbed["work"], status["work"]);
     assert_eq!(undisturbed["output_digest"], status["output_digest"]);

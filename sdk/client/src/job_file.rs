@@ -8,7 +8,7 @@
 //! module = "primes.wasm"
 //! seed = 0                      # the default
 //! args = []                     # of every unit
-//! profile = "quorum=2"          # the default
+//! profile = "quorum=2"          # the default, but on an open grid from 1,000 units on: "audited"
 //! delegates = []                # peers that may decide about an audited job when this node is silent;
 //!                               # absent: two whom the node knows well, if it does
 //! delegate_after_s = 600        # for so long; the default
@@ -83,8 +83,7 @@ struct Job {
     env: BTreeMap<String, String>,
     #[serde(default)]
     limits: Limits,
-    #[serde(default)]
-    profile: Profile,
+    profile: Option<Profile>,
     delegates: Option<Vec<String>>,
     delegate_after_s: Option<NonZeroU16>,
     #[serde(default)]

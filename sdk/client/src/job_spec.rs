@@ -39,6 +39,19 @@ impl fmt::Debug for UnitSource {
 }
 
 impl UnitSource {
+    /// How many units these are. Lines are read for it, files are not.
+    ///
+    /// # Errors
+    /// The first input that cannot be had.
+    pub fn count(self) -> Result<u64, Error> {
+        match self {
+            UnitSource::Count(count) => Ok(count.into()),
+            UnitSource::Inputs(mut inputs) => {
+                inputs.try_fold(0, |count, input| input.map(|_| count + 1))
+            }
+        }
+    }
+
     /// One unit for each of these bytes.
     pub fn bytes<I>(inputs: I) -> UnitSource
     where
@@ -82,8 +95,9 @@ pub struct JobSpec {
     pub env: BTreeMap<String, String>,
     /// What a run may use.
     pub limits: LimitsRequest,
-    /// How much proof makes a unit verified.
-    pub profile: Profile,
+    /// How much proof makes a unit verified; the node chooses where nothing is said, see
+    /// [`Profile::unsaid`].
+    pub profile: Option<Profile>,
     /// Peer ids of those who may decide about an audited job when its node is silent, at most four; without:
     /// two whom the node knows well, if it does.
     pub delegates: Option<Vec<String>>,
@@ -112,7 +126,7 @@ impl JobSpec {
             args: Vec::new(),
             env: BTreeMap::new(),
             limits: LimitsRequest::default(),
-            profile: Profile::default(),
+            profile: None,
             delegates: None,
             delegate_after_s: None,
             priority: 1,

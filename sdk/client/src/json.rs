@@ -29,9 +29,9 @@ pub struct JobRequest {
     /// What a run may use.
     #[serde(default)]
     pub limits: LimitsRequest,
-    /// How much proof makes a unit verified.
-    #[serde(default)]
-    pub profile: Profile,
+    /// How much proof makes a unit verified; where it is absent, the node takes [`Profile::unsaid`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Profile>,
     /// Who may decide about an audited job when this node is silent, as peer ids, at most four; absent: two
     /// whom the node knows well, if it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -115,9 +115,17 @@ const AUDITED_PPB_MAX: u32 = 100_000_000;
 )]
 pub struct NotAProfile;
 
-impl Default for Profile {
-    fn default() -> Self {
-        Profile::Quorum(2)
+/// Units from which on a job on an open grid is audited, if it names no profile: of fewer an audit
+/// computes each several times.
+pub const AUDITED_UNITS: u64 = 1_000;
+
+impl Profile {
+    /// What a job gets that names none. On an open grid colluders are to be reckoned with.
+    pub fn unsaid(open: bool, units: u64) -> Profile {
+        match open && units >= AUDITED_UNITS {
+            true => Profile::Audited(AUDITED_PPB),
+            false => Profile::Quorum(2),
+        }
     }
 }
 
@@ -175,6 +183,8 @@ pub struct Submitted {
     pub work: WorkId,
     /// How many units it has.
     pub units: u64,
+    /// How much proof makes a unit verified: as asked for, or as the node chose.
+    pub profile: Profile,
 }
 
 /// How far a job is.
@@ -305,6 +315,9 @@ pub struct NodeStatus {
     pub engine: String,
     /// Whether it takes part in the grid.
     pub ready: bool,
+    /// Whether anybody may join its grid: it has no network key.
+    #[serde(default)]
+    pub open: bool,
     /// Where peers can reach it.
     pub addresses: Vec<String>,
     /// Connected peers.

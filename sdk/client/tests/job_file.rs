@@ -52,7 +52,7 @@ fn every_key_is_understood() {
     assert_eq!(spec.merge, Some(Input::File(dir.path().join("m.wasm"))));
     assert_eq!(spec.args, ["--deep", "2"]);
     assert_eq!(spec.env["DEPTH"], "3");
-    assert_eq!(spec.profile, Profile::Quorum(3));
+    assert_eq!(spec.profile, Some(Profile::Quorum(3)));
     let limits = spec.limits;
     assert_eq!(
         (limits.fuel, limits.memory_mib, limits.output_bytes),
@@ -60,6 +60,31 @@ fn every_key_is_understood() {
     );
     assert!(matches!(spec.units, UnitSource::Count(12)), "{:?}", spec.units);
     assert!(!spec.again);
+}
+
+#[test]
+fn a_job_that_names_no_profile_leaves_it_to_the_node() {
+    let dir = written("name = 'p'\nmodule = 'x.wasm'\nunits.count = 7\n");
+    assert_eq!(spec(dir.path()).unwrap().profile, None);
+    for (open, units, profile) in [
+        (false, 1_000_000, Profile::Quorum(2)),
+        (true, 999, Profile::Quorum(2)),
+        (true, 1_000, Profile::Audited(100_000)),
+    ] {
+        assert_eq!(Profile::unsaid(open, units), profile, "{open}, {units}");
+    }
+}
+
+#[test]
+fn units_are_counted_before_anything_is_sent() {
+    let units = |units: &str| {
+        let dir = written(&format!("name = 'c'\nmodule = 'x.wasm'\n[units]\n{units}\n"));
+        fs::write(dir.path().join("in.txt"), "one\n\nthree").unwrap();
+        spec(dir.path()).unwrap().units.count().unwrap()
+    };
+    assert_eq!(units("count = 12"), 12);
+    assert_eq!(units("lines = 'in.txt'"), 3);
+    assert_eq!(units("files = '*.wasm'"), 2);
 }
 
 #[test]

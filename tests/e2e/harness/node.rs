@@ -100,9 +100,9 @@ impl Node {
         self.try_command(&[arguments, &["--json"]].concat()).json()
     }
 
-    /// Submits a job file and says the job's id.
+    /// Submits a job file, whatever becomes public by it, and says the job's id.
     pub fn submit(&self, job: &Path) -> String {
-        let submitted = self.json(&["submit", text(job)]);
+        let submitted = self.json(&["submit", text(job), "--yes"]);
         field(&submitted, "job").as_str().expect("an id").to_owned()
     }
 

@@ -18,7 +18,7 @@ mod tests;
 
 pub use backend::{Backend, BodyReader, Outputs, Pieces, Readiness, Stored, UnitOutput};
 pub use refusal::Refusal;
-pub use submission::{Submission, SubmittedUnits, profile_of};
+pub use submission::{Submission, SubmittedUnits, profile, profile_of};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;

@@ -29,10 +29,12 @@ pub struct Submission {
     pub env: Vec<(String, String)>,
     /// What a run may use.
     pub limits: RunLimits,
-    /// How much proof is wanted.
-    pub profile: Profile,
+    /// How much proof is wanted; none if nothing is said.
+    pub profile: Option<Profile>,
     /// Peer ids of those who may decide about an audited job in the node's stead; without: whom it knows.
     pub delegates: Option<Vec<String>>,
+    /// Silence after which the first of them does, seconds; without: the usual time.
+    pub delegate_after_s: Option<NonZeroU16>,
     /// How much it weighs beside other jobs.
     pub priority: u8,
     /// Seconds after its submission by which it should be done; 0 for whenever.
@@ -69,8 +71,9 @@ impl TryFrom<JobRequest> for Submission {
             seed: request.seed,
             args: request.args,
             env: request.env.into_iter().collect(),
-            profile: profile(request.profile, request.delegate_after_s),
+            profile: request.profile.map(profile),
             delegates: request.delegates,
+            delegate_after_s: request.delegate_after_s,
             priority: request.priority,
             deadline_s: request.deadline_s,
             merge: request.merge.map(hash),
@@ -81,14 +84,12 @@ impl TryFrom<JobRequest> for Submission {
 }
 
 /// The scheduler's form of a profile; seeds and delegates of an audited job are its owner's to name.
-fn profile(profile: dugnad_client::Profile, after_s: Option<NonZeroU16>) -> Profile {
+pub fn profile(profile: dugnad_client::Profile) -> Profile {
     match profile {
         dugnad_client::Profile::Quorum(n) => Profile::quorum(n),
         dugnad_client::Profile::Checked => Profile::Checked,
         dugnad_client::Profile::Audited(ppb) => {
-            let mut terms = AuditTerms::new(ppb, Hash::default());
-            terms.delegate_after_s = after_s.map_or(terms.delegate_after_s, NonZeroU16::get);
-            Profile::Audited(terms)
+            Profile::Audited(AuditTerms::new(ppb, Hash::default()))
         }
     }
 }
@@ -97,6 +98,7 @@ fn profile(profile: dugnad_client::Profile, after_s: Option<NonZeroU16>) -> Prof
 pub fn profile_of(profile: Profile) -> dugnad_client::Profile {
     match profile {
         Profile::Quorum { n, .. } => dugnad_client::Profile::Quorum(n),
+        Profile::Checked => dugnad_client::Profile::Checked,
         Profile::Audited(terms) => dugnad_client::Profile::Audited(terms.max_error_ppb),
     }
 }

@@ -1,10 +1,21 @@
 //! `dugnad submit`: a job file becomes a job of the grid.
+//!
+//! Invariant: on an open grid nothing is uploaded before a person, or `--yes`, has agreed to what
+//! becomes public by it.
 use super::node::{self, NodeArguments};
 use super::{Failure, watch};
 use clap::builder::FalseyValueParser;
 use coordinator_free_scheduler::{AuditPlan, AuditTerms, Hash};
-use dugnad_client::{JobFile, JobId, Profile, Submitted};
+use dugnad_client::{AUDITED_UNITS, JobFile, JobId, Profile, Submitted};
+use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
+
+/// What everybody should know who submits to an open grid.
+const PUBLIC: &str = "this grid is open: module, inputs, outputs, arguments and environment of the job \
+    become public, and stay so";
+/// … by votes, too.
+const COLLUDERS: &str = "colluders beat a plain quorum: where 20 % of the peers agree on wrong answers, \
+    about 10 % of the units come out wrong; profile = \"audited\" is made for them";
 
 /// What `dugnad submit` takes.
 #[derive(clap::Args, Debug)]
@@ -15,6 +26,9 @@ pub struct Arguments {
     /// Compute it again even if this node has submitted the same work before.
     #[arg(long, env = "DUGNAD_AGAIN", value_parser = FalseyValueParser::new())]
     again: bool,
+    /// Submit to an open grid without being asked.
+    #[arg(long, short, env = "DUGNAD_YES", value_parser = FalseyValueParser::new())]
+    yes: bool,
     /// For tests: submit a module that can be run nowhere, so that its units fail one by one.
     #[arg(long, env = "DUGNAD_UNCHECKED", value_parser = FalseyValueParser::new())]
     unchecked: bool,
@@ -35,18 +49,28 @@ pub fn main(arguments: Arguments) -> Result<(), Failure> {
 
 async fn submit(arguments: &Arguments) -> Result<JobId, Failure> {
     // The file first: its errors need no node.
-    let mut spec = JobFile::read(&arguments.job_file)?.spec()?;
+    let file = JobFile::read(&arguments.job_file)?;
+    let mut spec = file.spec()?;
     spec.again = arguments.again;
     spec.unchecked = arguments.unchecked;
-    let (name, profile) = (node::printable(&spec.name), spec.profile);
-    let submitted = arguments.node.connect().await?.submit(spec).await?;
-    let Submitted { job, work: _, units } = &submitted;
+    let (name, asked) = (node::printable(&spec.name), spec.profile);
+    let grid = arguments.node.connect().await?;
+    let open = grid.node_status().await?.open;
+    if open {
+        let units = file.spec()?.units.count()?;
+        let profile = asked.unwrap_or_else(|| Profile::unsaid(open, units));
+        warn(&name, units, profile);
+        agree(arguments.yes, io::stdin().is_terminal(), ask).await?;
+    }
+    let submitted = grid.submit(spec).await?;
+    let Submitted { job, work: _, units, profile } = &submitted;
     if arguments.node.json {
         node::say_json(&submitted)?;
     } else {
         node::say(&format!("{name}: {units} units, job {job}"))?;
-        if let Profile::Audited(ppb) = profile {
-            tell_plan(AuditTerms::new(ppb, Hash::default()).plan(*units as u32))?;
+        node::say(&format!("profile {profile}{}", why(asked, open, *units)))?;
+        if let (Profile::Audited(ppb), false) = (profile, open) {
+            node::say(&plan(*ppb, *units))?;
         }
         if !arguments.watch {
             node::say(&format!("watch it: dugnad watch {}", job.short()))?;
@@ -55,11 +79,105 @@ async fn submit(arguments: &Arguments) -> Result<JobId, Failure> {
     Ok(submitted.job)
 }
 
+/// Says what a job will cost on an open grid, and what becomes of it there, before anything is sent.
+fn warn(name: &str, units: u64, profile: Profile) {
+    eprintln!("{name}: {units} units, profile {profile}");
+    match profile {
+        Profile::Audited(ppb) => eprintln!("{}", plan(ppb, units)),
+        Profile::Quorum(_) => eprintln!("{COLLUDERS}"),
+        Profile::Checked => {}
+    }
+    eprintln!("{PUBLIC}");
+}
+
+/// Goes on only if somebody agreed: beforehand, or now at a terminal.
+async fn agree(
+    yes: bool,
+    terminal: bool,
+    ask: impl FnOnce() -> io::Result<bool> + Send + 'static,
+) -> Result<(), Failure> {
+    match (yes, terminal) {
+        (true, _) => return Ok(()),
+        (false, true) => {}
+        (false, false) => {
+            let problem = "nothing was submitted: the grid is open, and nobody is at a terminal to \
+                agree to that; add --yes";
+            return Err(Failure::Usage(problem.into()));
+        }
+    }
+    // On a thread of its own, so that Ctrl-C ends the command while it waits.
+    let asked = tokio::task::spawn_blocking(ask).await;
+    let asked = asked.map_err(|error| Failure::Failed(error.to_string()))?;
+    match asked.map_err(|error| Failure::Failed(format!("standard input: {error}")))? {
+        true => Ok(()),
+        false => Err(Failure::Failed("nothing was submitted".into())),
+    }
+}
+
+/// Asks the person at the terminal.
+fn ask() -> io::Result<bool> {
+    eprint!("submit? [y/N] ");
+    io::stderr().flush()?;
+    let mut line = String::new();
+    io::stdin().read_line(&mut line)?;
+    Ok(is_yes(&line))
+}
+
+fn is_yes(line: &str) -> bool {
+    matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes")
+}
+
+/// Why a job has its profile, if its file names none.
+fn why(asked: Option<Profile>, open: bool, units: u64) -> String {
+    match (open, units < AUDITED_UNITS) {
+        _ if asked.is_some() => String::new(),
+        (false, _) => ": the job names none, and the grid is private".into(),
+        (true, true) => format!(": the job names none, and has under {AUDITED_UNITS} units"),
+        (true, false) => format!(
+            ": the job names none, the grid is open, and it has {AUDITED_UNITS} units or more"
+        ),
+    }
+}
+
 /// What an audit will cost, before anybody has begun.
-fn tell_plan(plan: AuditPlan) -> Result<(), Failure> {
+fn plan(ppb: u32, units: u64) -> String {
+    let units = u32::try_from(units).unwrap_or(u32::MAX);
+    let plan = AuditTerms::new(ppb, Hash::default()).plan(units);
     let AuditPlan { checkers, expected, worst, wrong } = plan;
-    node::say(&format!(
+    format!(
         "audited: {checkers} checks a unit to begin with; about {expected:.2} executions a unit if nobody \
          lies, {worst} at most; {wrong:.2} wrong units on average at most"
-    ))
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn agreed(yes: bool, terminal: bool, answer: Option<&str>) -> Result<(), Failure> {
+        let line = answer.map(str::to_owned);
+        agree(yes, terminal, move || Ok(is_yes(&line.expect("nobody is to be asked")))).await
+    }
+
+    #[tokio::test]
+    async fn nothing_goes_to_an_open_grid_without_consent() {
+        assert!(agreed(true, false, None).await.is_ok());
+        assert!(agreed(true, true, None).await.is_ok());
+        let nobody = agreed(false, false, None).await;
+        assert!(matches!(&nobody, Err(Failure::Usage(why)) if why.contains("--yes")), "{nobody:?}");
+        for (answer, agrees) in
+            [("y\n", true), ("YES\r\n", true), ("\n", false), ("", false), ("no\n", false)]
+        {
+            assert_eq!(agreed(false, true, Some(answer)).await.is_ok(), agrees, "{answer:?}");
+        }
+    }
+
+    #[test]
+    fn the_reason_for_a_profile_is_told_where_the_file_names_none() {
+        assert_eq!(why(Some(Profile::Quorum(2)), true, 7), "");
+        assert!(why(None, false, 5_000).contains("private"));
+        assert!(why(None, true, 999).contains("under 1000 units"));
+        assert!(why(None, true, 1_000).contains("open"));
+        assert!(plan(100_000, 1_000).starts_with("audited: "));
+    }
 }

@@ -131,7 +131,7 @@ impl Task {
         };
         let module = Input::Bytes(module.to_vec());
         let mut spec = JobSpec::new(plan.task.name(), module, units);
-        spec.profile = plan.profile;
+        spec.profile = Some(plan.profile);
         spec.seed = plan.seed;
         let merge = match self {
             Task::Nothing { .. } => None,

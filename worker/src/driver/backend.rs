@@ -2,7 +2,6 @@
 use super::{
     Command, LONELY_SENTENCE,
     assets::{AssetError, Assets},
-    draw,
     event::Evidence,
     explain,
     shown::{failure, shown},
@@ -10,11 +9,10 @@ use super::{
 };
 use crate::{
     api::{
-        Backend, BodyReader, Outputs, Pieces, Readiness, Refusal, Stored, Submission,
-        SubmittedUnits, UnitOutput,
+        Backend, BodyReader, Outputs, Pieces, Readiness, Refusal, Stored, Submission, UnitOutput,
     },
-    audit, certificate,
-    exec::{Executor, Facts},
+    certificate,
+    exec::Executor,
     invite::Invite,
     keys::Identity,
     net,
@@ -22,11 +20,7 @@ use crate::{
     telemetry::Metrics,
 };
 use bytes::Bytes;
-use coordinator_free_scheduler::{
-    CommandError, ENGINE, Hash, JobId, JobState, LOT_UNITS_DEFAULT, LotIndex, MANIFEST_CONTEXT,
-    Manifest, PAGE_UNITS, Profile, SignedManifest, TableDirectory, TablePage, UnitEntry, UnitIndex,
-    Units, Verdict, Work, wire,
-};
+use coordinator_free_scheduler::{CommandError, ENGINE, Hash, JobId, LotIndex, UnitIndex, Verdict};
 use dugnad_client::explain::{JobStory, UnitStory};
 use dugnad_client::{JobStatus, NodeStatus, PeerState, PeerStatus, Submitted};
 use futures::{StreamExt, stream};
@@ -36,9 +30,6 @@ use std::{
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
-/// Why a job is not checked.
-const NO_VERIFY: &str = "profile = \"checked\" wants a module that exports `verify` (see `verify!` and \
-    `plain_verify!` of dugnad-guest); this one does not: take \"quorum=N\" or \"audited\"";
 /// Verdicts asked of the loop at once.
 const PAGE: u32 = 512;
 /// How long an invite holds, seconds: a week.
@@ -50,11 +41,11 @@ const LONELY: Duration = Duration::from_secs(30);
 #[derive(Clone)]
 pub struct Handle {
     commands: mpsc::Sender<Command>,
-    assets: Assets,
-    keys: Arc<Identity>,
+    pub(super) assets: Assets,
+    pub(super) keys: Arc<Identity>,
     metrics: Arc<Metrics>,
-    executor: Arc<Executor>,
-    cores: usize,
+    pub(super) executor: Arc<Executor>,
+    pub(super) cores: usize,
     started: Instant,
     network_key: Option<[u8; 32]>,
 }
@@ -73,6 +64,11 @@ impl Handle {
         Handle { commands, assets, keys, metrics, executor, cores, started, network_key }
     }
 
+    /// Whether anybody may join the grid.
+    pub(super) fn is_open(&self) -> bool {
+        self.network_key.is_none()
+    }
+
     /// How many peers are connected.
     pub fn peer_count(&self) -> u64 {
         self.metrics.peers.get() as u64
@@ -86,90 +82,6 @@ impl Handle {
         let stopping = || Refusal::Busy("the node is stopping".into());
         self.commands.send(command(answer)).await.map_err(|_| stopping())?;
         answered.await.map_err(|_| stopping())
-    }
-
-    async fn known(&self, blob: Hash, what: &str) -> Result<(), Refusal> {
-        match self.assets.missing(vec![blob]).await.map_err(failed)?.is_empty() {
-            true => Ok(()),
-            false => {
-                Err(Refusal::Invalid(format!("the {what} {blob} was not uploaded to this node")))
-            }
-        }
-    }
-
-    /// A module that is here, and that can be run; looked over if anybody asks.
-    async fn module(
-        &self,
-        module: Hash,
-        what: &str,
-        unchecked: bool,
-    ) -> Result<Option<Facts>, Refusal> {
-        self.known(module, what).await?;
-        if unchecked {
-            return Ok(None);
-        }
-        let bytes = self.assets.read(module, &[]).await.map_err(failed)?;
-        let executor = self.executor.clone();
-        let looked = tokio::task::spawn_blocking(move || executor.inspect(&bytes)).await;
-        let looked = looked.map_err(|error| Refusal::Failed(error.to_string()))?;
-        let facts = looked
-            .map_err(|why| Refusal::Invalid(format!("the {what} can be run nowhere: {why}")))?;
-        Ok(Some(facts))
-    }
-
-    async fn units(&self, units: SubmittedUnits) -> Result<Units, Refusal> {
-        let inputs = match units {
-            SubmittedUnits::Count(count) => return Ok(Units::Range { count }),
-            SubmittedUnits::Inputs(inputs) => inputs,
-            SubmittedUnits::InputList(list) => {
-                self.known(list, "list of inputs").await?;
-                let bytes = self.assets.read(list, &[]).await.map_err(failed)?;
-                let (hashes, rest) = bytes.as_chunks::<32>();
-                if !rest.is_empty() {
-                    let problem =
-                        format!("the list of inputs has {} bytes, not 32 for each", bytes.len());
-                    return Err(Refusal::Invalid(problem));
-                }
-                hashes.iter().map(|hash| Hash(*hash)).collect()
-            }
-        };
-        if let Some(absent) = self.assets.missing(inputs.clone()).await.map_err(failed)?.first() {
-            return Err(Refusal::Invalid(format!(
-                "the input {absent} was not uploaded to this node"
-            )));
-        }
-        let count = u32::try_from(inputs.len()).unwrap_or(u32::MAX);
-        let directory = self.table(inputs).await.map_err(failed)?;
-        Ok(Units::Table { count, directory })
-    }
-
-    /// Writes the unit table, answers its directory. A larger input is taken to be more work: that
-    /// orders units and does nothing else.
-    async fn table(&self, inputs: Vec<Hash>) -> Result<Hash, AssetError> {
-        self.assets
-            .blocking(move |store| {
-                let mut directory = TableDirectory::default();
-                for page in inputs.chunks(PAGE_UNITS as usize) {
-                    let entry = |input: &Hash| {
-                        let bytes = store.blob_size(*input)?.unwrap_or_default();
-                        let cost_hint = u32::try_from(bytes).unwrap_or(u32::MAX).max(1);
-                        Ok(UnitEntry { input: Some(*input), cost_hint, ..UnitEntry::default() })
-                    };
-                    let units: Result<Vec<UnitEntry>, StoreError> =
-                        page.iter().map(entry).collect();
-                    let page = TablePage { units: units? };
-                    directory.pages.push(store.put_blob(&wire::encode(&page))?);
-                }
-                store.put_blob(&wire::encode(&directory))
-            })
-            .await
-    }
-
-    /// The job that this node has submitted already with the same work, profile and merging.
-    async fn same(&self, manifest: &Manifest) -> Result<Option<Standing>, Refusal> {
-        let work = manifest.work.id();
-        let mut jobs = self.ask(Command::Jobs).await?.into_iter();
-        Ok(jobs.find(|job| job.work == work && job.own && job.status.state != JobState::Cancelled))
     }
 
     async fn verdicts(
@@ -219,7 +131,7 @@ impl Handle {
     }
 }
 
-fn failed(error: AssetError) -> Refusal {
+pub(super) fn failed(error: AssetError) -> Refusal {
     match error {
         AssetError::Store(StoreError::Full { .. }) => Refusal::TooLarge(error.to_string()),
         AssetError::Absent(_) | AssetError::Stopping => Refusal::Busy(error.to_string()),
@@ -231,7 +143,7 @@ fn no_such_job(job: JobId) -> Refusal {
     Refusal::NotFound(format!("this node knows no job {job}"))
 }
 
-fn refused(error: CommandError) -> Refusal {
+pub(super) fn refused(error: CommandError) -> Refusal {
     match error {
         CommandError::NoSuchJob(job) => no_such_job(job),
         CommandError::Manifest(_) => Refusal::Invalid(error.to_string()),
@@ -262,58 +174,7 @@ impl Backend for Handle {
     }
 
     async fn submit(&self, submission: Submission) -> Result<Submitted, Refusal> {
-        let facts = self.module(submission.module, "module", submission.unchecked).await?;
-        if submission.profile == Profile::Checked && facts.is_some_and(|facts| !facts.verifies) {
-            return Err(Refusal::Invalid(NO_VERIFY.into()));
-        }
-        if let Some(merge) = submission.merge {
-            self.module(merge, "merging module", submission.unchecked).await?;
-        }
-        let manifest = Manifest {
-            owner: self.keys.peer(),
-            name: submission.name,
-            work: Work {
-                engine: ENGINE.into(),
-                module: submission.module,
-                units: self.units(submission.units).await?,
-                seed: submission.seed,
-                args: submission.args,
-                env: submission.env,
-                limits: submission.limits,
-            },
-            profile: self.with_delegates(submission.profile, submission.delegates).await?,
-            merge: submission.merge,
-            lot_units: LOT_UNITS_DEFAULT,
-            salt: if submission.again {
-                draw().map_err(|error| Refusal::Failed(error.to_string()))?
-            } else {
-                0
-            },
-            priority: submission.priority,
-            deadline_s: submission.deadline_s,
-        };
-        if matches!(manifest.profile, Profile::Audited(_)) && self.cores == 0 {
-            return Err(Refusal::Invalid(
-                "an audited job's own node computes what is in doubt, and this one lends no processor \
-                 (--cores 0); submit it on another, or with profile = \"quorum=N\""
-                    .into(),
-            ));
-        }
-        let manifest = audit::with_seeds(&self.keys, manifest);
-        let units = manifest.work.units.count().into();
-        let work = dugnad_client::WorkId(manifest.work.id().0.0);
-        let known = if submission.again { None } else { self.same(&manifest).await? };
-        let job = match known {
-            Some(standing) => standing.job,
-            None => {
-                let bytes =
-                    manifest.encode().map_err(|error| refused(CommandError::Manifest(error)))?;
-                let signature = self.keys.sign(MANIFEST_CONTEXT, &bytes).to_vec();
-                let signed = SignedManifest { bytes, signature };
-                self.ask(|answer| Command::Submit(signed, answer)).await?.map_err(refused)?
-            }
-        };
-        Ok(Submitted { job: dugnad_client::JobId(job.0.0), work, units })
+        self.accept(submission).await
     }
 
     async fn jobs(&self) -> Result<Vec<JobStatus>, Refusal> {
@@ -445,6 +306,7 @@ impl Backend for Handle {
             version: env!("CARGO_PKG_VERSION").into(),
             engine: ENGINE.into(),
             ready: true,
+            open: self.is_open(),
             addresses: self.assets.net.addresses().await,
             peers,
             cores: self.cores as u32,

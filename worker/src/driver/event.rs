@@ -2,8 +2,9 @@
 use super::{collect, status::Standing};
 use crate::store::StoreError;
 use coordinator_free_scheduler::{
-    Answer, CommandError, Hash, JobId, JobStory, LotIndex, Nonce, PeerKey, PeerRecord, SealedAnswer,
-    Signature, SignedBatch, SignedManifest, UnitIndex, UnitStory, Unsealed, Verdict, Void,
+    Answer, CommandError, Hash, JobId, JobStory, LotIndex, Nonce, PeerKey, PeerRecord,
+    SealedAnswer, Signature, SignedBatch, SignedManifest, UnitIndex, UnitStory, Unsealed, Verdict,
+    Void,
 };
 use tokio::sync::{oneshot, watch};
 

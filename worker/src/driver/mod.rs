@@ -10,7 +10,6 @@ mod checkpoints;
 mod checks;
 mod collect;
 mod command;
-mod delegates;
 mod door;
 mod event;
 mod explain;
@@ -22,6 +21,7 @@ mod scribe;
 mod shelf;
 mod shown;
 mod status;
+mod submit;
 
 pub use backend::Handle;
 pub use runs::Lies;

@@ -1,6 +1,6 @@
 //! Where a job stands, for those who look on.
 use coordinator_free_scheduler::{
-    AuditView, Hash, Job, JobId, JobState, JobStatus, PeerKey, WorkId,
+    AuditView, Hash, Job, JobId, JobState, JobStatus, PeerKey, Profile, WorkId,
 };
 use std::collections::BTreeMap;
 use tokio::sync::watch;
@@ -13,6 +13,7 @@ pub struct Standing {
     pub own: bool,
     pub work: WorkId,
     pub name: String,
+    pub profile: Profile,
     pub merge: Option<Hash>,
     pub status: JobStatus,
     pub output_digest: Option<Hash>,
@@ -29,6 +30,7 @@ impl Standing {
             own: manifest.owner == me,
             work: manifest.work.id(),
             name: manifest.name.clone(),
+            profile: manifest.profile,
             merge: manifest.merge,
             status,
             output_digest: digest,

@@ -1,7 +1,7 @@
 //! What a scientist does: submit, watch, fetch, cancel.
 use super::{Served, sent};
 use crate::{SubmittedUnits, UnitOutput};
-use coordinator_free_scheduler::{Hash, Profile};
+use coordinator_free_scheduler::Hash;
 use dugnad_client::{
     Error, Grid, Input, JobRequest, JobSpec, JobState, UnitSource, UnitsRequest, merge_stdin,
     unit_file,
@@ -48,7 +48,7 @@ async fn what_is_submitted_arrives_in_order() {
     assert_eq!(memory.blobs[&submission.module], &b"\0asm"[..]);
     assert_eq!(submission.env, [("DEPTH".to_owned(), "3".to_owned())]);
     assert_eq!(submission.limits.memory_mib, 64);
-    assert_eq!(submission.profile, Profile::quorum(2));
+    assert_eq!((submission.profile, submitted.profile), (None, dugnad_client::Profile::Quorum(2)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -194,11 +194,11 @@ fn a_job_request_is_written_as_documented() {
     let request: JobRequest = serde_json::from_str(&written).unwrap();
     assert_eq!(request.units, UnitsRequest::Count(7));
     assert_eq!(request.limits.fuel, Some(9));
-    assert_eq!(request.profile, dugnad_client::Profile::Quorum(3));
+    assert_eq!(request.profile, Some(dugnad_client::Profile::Quorum(3)));
     let least = written.replace(r#","profile""#, r#"}"#);
     let least = &least[..least.find("}}").unwrap() + 2];
     let request: JobRequest = serde_json::from_str(least).unwrap();
-    assert_eq!(request.profile, dugnad_client::Profile::Quorum(2));
+    assert_eq!(request.profile, None);
     assert!(!request.again && request.merge.is_none());
 }
 

@@ -2,7 +2,7 @@
 use super::stories;
 use crate::{
     Backend, BodyReader, Outputs, Pieces, Readiness, Refusal, Stored, Submission, SubmittedUnits,
-    UnitOutput,
+    UnitOutput, profile_of,
 };
 use bytes::Bytes;
 use coordinator_free_scheduler::{Hash, JobId, UnitIndex};
@@ -132,9 +132,10 @@ impl Backend for MemoryNode {
             SubmittedUnits::InputList(list) => self.blob(*list).await?.len() as u64 / 32,
         };
         let id = self.memory().submissions.len() as u8 + 1;
+        let profile = submission.profile.map_or(client::Profile::Quorum(2), profile_of);
         self.memory().submissions.push(submission);
         let job = self.add_job(id, units);
-        Ok(Submitted { job, work: client::WorkId([id; 32]), units })
+        Ok(Submitted { job, work: client::WorkId([id; 32]), units, profile })
     }
 
     async fn jobs(&self) -> Result<Vec<JobStatus>, Refusal> {
@@ -219,6 +220,7 @@ impl Backend for MemoryNode {
             version: "0".into(),
             engine: "dugnad-1".into(),
             ready: false,
+            open: false,
             addresses: Vec::new(),
             peers: 0,
             cores: 2,
