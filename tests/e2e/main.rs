@@ -3,6 +3,7 @@
 //! One test target, so that one program is linked; a module for each thing that must hold. Nothing
 //! in here knows the insides of a node: what it reads is `--json`, files, HTTP and exit codes.
 mod audited;
+mod checked;
 mod commands;
 mod demo;
 mod grid;

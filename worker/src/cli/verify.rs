@@ -301,6 +301,11 @@ impl Report {
                 released.own_units, released.silent
             ))?;
         }
+        if profile == "checked" {
+            node::say(
+                "checked    by the module's own `verify` on the submitter's node; --recheck computes units again",
+            )?;
+        }
         node::say(&format!("said by    {} peers in {} signed batches", self.peers, self.batches))?;
         node::say(&format!("outputs    {outputs} are the very ones that were agreed on"))?;
         if self.rechecked > 0 {

@@ -1,4 +1,5 @@
 //! Guests on the real engine, honest and hostile.
+mod check;
 mod damaged;
 mod ends;
 mod hostile;
