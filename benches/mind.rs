@@ -6,7 +6,7 @@
 //! by the best round of each. Signatures are checked elsewhere and are no part of it.
 mod said;
 
-use coordinator_free_scheduler::{Board, Profile, SignedBatch, Statement, Verdict};
+use coordinator_free_scheduler::{Board, SignedBatch, Statement, Verdict};
 use criterion::{Criterion, Throughput};
 use said::{UNITS, batches};
 use std::{
