@@ -263,6 +263,7 @@ fn by_lot(
         AuditStep::Refused(all) => cut(all, |(unit, _)| lot_of(*unit), AuditStep::Refused),
         AuditStep::Own(all) => cut(all, |unit| lot_of(*unit), AuditStep::Own),
         AuditStep::Ruled(all) => cut(all, |unit| lot_of(*unit), AuditStep::Ruled),
+        AuditStep::Doubted(all) => cut(all, |unit| lot_of(*unit), AuditStep::Doubted),
         AuditStep::Counted(all) => checks(AuditStep::Counted, all),
         AuditStep::Drawn(all) => checks(AuditStep::Drawn, all),
         AuditStep::Checked(all) => checks(AuditStep::Checked, all),

@@ -112,11 +112,11 @@ impl Replay {
     /// What is wrong with it, or missing.
     pub fn audit(&self) -> Option<Result<Audited, Flaw>> {
         let Profile::Audited(_) = self.manifest.profile else { return None };
-        let shown = self.shown();
+        let (shown, forked) = (self.shown(), self.forked());
         let mut end = Err(Flaw::Unfinished);
         for signer in self.manifest.signers().into_iter().rev() {
             let Some(course) = self.courses.get(&signer) else { continue };
-            let audited = course.clone().replay(&self.manifest, signer, &shown);
+            let audited = course.clone().replay(&self.manifest, signer, &shown, &forked);
             match audited {
                 // Another signer may have ended what this one began.
                 Err(Flaw::Unfinished) => {}
@@ -135,6 +135,15 @@ impl Replay {
             Verdict::Open | Verdict::Failed(_) => false,
         });
         other.map_or(Ok(()), |(unit, _)| Err(Flaw::Answer(unit)))
+    }
+
+    /// Who is proved to keep two logs in some lot.
+    fn forked(&self) -> BTreeSet<PeerKey> {
+        let of = |board: &Board| {
+            let keys = board.authors().map(|(_, key)| key);
+            keys.filter(|key| board.forked(*key)).collect::<Vec<_>>()
+        };
+        self.boards.values().flat_map(of).collect()
     }
 
     /// Every answer that fits a commit.

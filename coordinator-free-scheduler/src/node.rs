@@ -289,6 +289,9 @@ impl Node {
         let sealed: Vec<(PeerKey, SealedAnswer)> = sealed.filter(fits).collect();
         self.audit_hears(now, id, author, &merged.logged, sealed);
         for fault in merged.faults {
+            if let (Fault::ForkedLog(peer), Some(auditor)) = (&fault, self.auditor(id)) {
+                auditor.two_faced(*peer);
+            }
             self.fault(author, fault);
         }
         self.on_changes(now, id, changes);

@@ -4,8 +4,8 @@ use coordinator_free_scheduler::trace;
 use dugnad_exec::{Backend, Checkpoint, Sandbox};
 
 const FOLD: &[u8] = include_bytes!("../../tasks/fold/fold.wasm");
-/// Four seconds of work in steps of a tenth.
-const INPUT: &[u8] = b"seed 9\nsteps 40\nmoves 3000";
+/// Many seconds of work in steps of a tenth or so: more than go by between two checkpoints.
+const INPUT: &[u8] = b"seed 9\nsteps 90\nmoves 3000";
 
 fn fold() -> Run {
     let limits = RunLimits { memory_mib: 16, ..RunLimits::default() };

@@ -91,6 +91,7 @@ fn audit_statements() -> Vec<(&'static str, Statement)> {
         AuditStep::Released(release(Some(3))),
         AuditStep::Revealed(release(None)),
         AuditStep::Began { seeds: hash(26) },
+        AuditStep::Doubted(vec![unit]),
         AuditStep::Beat,
     ];
     let sealed = vec![SealedAnswer { unit, bytes: vec![24, 25] }];

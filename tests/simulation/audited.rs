@@ -244,6 +244,32 @@ fn the_certificate_of_an_audit_is_replayed() {
     assert!(matches!(lying, Err(Flaw::Answer(_))), "{lying:?}");
 }
 
+/// Members that turn out to keep two logs, early or late, spoil neither the job nor its certificate.
+#[test]
+fn a_member_that_forks_its_log_takes_nothing_with_it() {
+    let mut by_word = 0;
+    for (seed, wait_s) in [(1, 20), (2, 120), (3, 170), (4, 400)] {
+        let mut world = World::new(Scenario { check_every: 97, ..audited(seed) });
+        world.run_for(Duration::from_secs(wait_s));
+        let (_, batches) = evidence(&world);
+        let forker = world.peers[5].key;
+        let opened = batches.iter().map(|signed| signed.open().expect("a batch"));
+        let first = opened.clone().find(|batch| batch.author == forker).expect("it has worked");
+        let other = Batch { statements: vec![Statement::Cancel], ..first };
+        let signed = SignedBatch::new(wire::encode(&other).into(), truth::SIGNATURE);
+        world.hear(0, signed);
+        let report = world.run().unwrap_or_else(|open| panic!("seed {seed}: {open}"));
+        assert_eq!((report.accepted, report.wrong_accepted), (600, 0), "seed {seed}: {report:?}");
+        // What it had said may be shown by the owner's word, some time after the release.
+        world.run_for(Duration::from_secs(40));
+        let (manifest, batches) = evidence(&world);
+        let audited = replay(&manifest, &batches).audit().expect("an audited job");
+        let audited = audited.unwrap_or_else(|flaw| panic!("seed {seed}: {flaw}"));
+        by_word += audited.by_word;
+    }
+    assert!(by_word > 0, "it had answered before it forked");
+}
+
 /// Units that take no time at all are not held up by anything that waits for a clock.
 #[test]
 fn an_audit_waits_for_nobody_who_answers() {

@@ -4,7 +4,7 @@ use super::{
     proofs::{most, quota},
 };
 use crate::{
-    AuditStep, Hash, Millis, PeerKey, Rng, UnitIndex,
+    Answer, AuditStep, Hash, Millis, Nonce, PeerKey, Rng, UnitIndex,
     verify::audited::{Audit, Check, Phase},
 };
 use alloc::{
@@ -28,8 +28,10 @@ impl Auditor {
             return steps;
         }
         while core::mem::take(&mut self.news) {
+            let wrong = self.newly_wrong();
             let fresh = match self.audit.as_ref().map(Audit::phase) {
                 None => self.proving(rng),
+                Some(Phase::Executing | Phase::Checking) if !wrong.is_empty() => wrong,
                 Some(Phase::Executing) => self.executing(),
                 Some(Phase::Checking) => self.checking(now),
                 Some(Phase::Released(_) | Phase::Quarantined) => self.releasing(),
@@ -109,7 +111,8 @@ impl Auditor {
         if !self.unreadable.is_empty() {
             return vec![AuditStep::Refused(self.unreadable.iter().copied().collect())];
         }
-        let lost = self.proofs.lost().filter(|peer| !self.told_lost.contains(peer));
+        let forked = self.forked.iter().copied();
+        let lost = self.proofs.lost().chain(forked).filter(|peer| !self.told_lost.contains(peer));
         let lost: Vec<AuditStep> =
             lost.map(|peer| AuditStep::Lost { peer, convicted: true }).collect();
         if !lost.is_empty() {
@@ -160,7 +163,8 @@ impl Auditor {
     fn executing(&mut self) -> Vec<AuditStep> {
         let Some(audit) = &self.audit else { return Vec::new() };
         // Tried out on a copy of what counts, since each that counts leaves less for the next.
-        let own = self.own.keys().filter(|unit| !audit.is_final(**unit));
+        // Of what somebody answered already checks and disputes decide, in an order that all lots keep.
+        let own = self.own.keys().filter(|unit| audit.is_unexecuted(**unit));
         let own: Vec<UnitIndex> = own.copied().collect();
         let mut refused: Vec<_> = self.unreadable.iter().copied().collect();
         let mut counted = Vec::new();
@@ -174,6 +178,7 @@ impl Auditor {
             };
             let more = took.entry(member).or_insert(0);
             let open = audit.is_unexecuted(*unit) && !taken.contains(unit);
+            let open = open && !self.own.contains_key(unit);
             match open && audit.may_take_more(member, *more) {
                 true => {
                     taken.insert(*unit);
@@ -182,6 +187,10 @@ impl Auditor {
                 }
                 false => refused.push((*unit, *peer)),
             }
+        }
+        let strangers = refused.iter().filter(|(_, peer)| !self.places.contains_key(peer));
+        for (unit, peer) in strangers.copied().collect::<Vec<_>>() {
+            self.doubtful.insert((unit, peer));
         }
         let mut steps = Vec::new();
         if !counted.is_empty() {
@@ -201,6 +210,11 @@ impl Auditor {
 
     /// Closes the pass if nothing is open, and has this node compute what nobody else may.
     fn close(&mut self) -> Vec<AuditStep> {
+        if self.audit.as_ref().is_some_and(|audit| audit.open() == 0) {
+            for (unit, peer) in core::mem::take(&mut self.doubtful) {
+                self.doubt(peer, unit);
+            }
+        }
         let Some(audit) = &self.audit else { return Vec::new() };
         let pass = audit.pass();
         if audit.open() == 0 {
@@ -230,6 +244,10 @@ impl Auditor {
             self.drawn_at.remove(check);
         }
         let mut steps = Vec::new();
+        let doubted = self.well_doubted();
+        if !doubted.is_empty() {
+            steps.push(AuditStep::Doubted(doubted));
+        }
         if !fresh.is_empty() {
             steps.push(AuditStep::Drawn(fresh));
         }
@@ -245,6 +263,10 @@ impl Auditor {
     /// All checks are in: disputes are computed here, then the pass is over.
     fn rule(&mut self) -> Vec<AuditStep> {
         let Some(audit) = &self.audit else { return Vec::new() };
+        let unknown = |unit: &UnitIndex| self.to_run.contains(unit) || self.running.contains(unit);
+        if self.doubted.values().any(unknown) {
+            return Vec::new();
+        }
         let (here, missing): (Vec<UnitIndex>, Vec<UnitIndex>) =
             audit.disputed().iter().partition(|unit| self.own.contains_key(unit));
         let lost = self.newly_lost();
@@ -257,6 +279,38 @@ impl Auditor {
                 missing.into_iter().for_each(|unit| self.want(unit));
                 Vec::new()
             }
+        }
+    }
+
+    /// Members that keep two logs and strangers who were wrong, as far as they are not lost for it yet.
+    fn newly_wrong(&self) -> Vec<AuditStep> {
+        let is_member = |peer: &PeerKey| self.places.contains_key(peer);
+        let members = self.forked.iter().copied().filter(is_member);
+        let strangers = self.proofs.lost().filter(|peer| !is_member(peer));
+        let fresh = members.chain(strangers).filter(|peer| !self.told_lost.contains(peer));
+        fresh.map(|peer| AuditStep::Lost { peer, convicted: true }).collect()
+    }
+
+    /// Units that this node computed itself, and found another answer to than is believed.
+    fn well_doubted(&self) -> Vec<UnitIndex> {
+        let Some(audit) = &self.audit else { return Vec::new() };
+        let wrong = |(unit, (own, _)): &(&UnitIndex, &(Answer, Nonce))| {
+            let believed = audit.answer(**unit).is_none_or(|answer| answer == own);
+            !believed && !audit.is_final(**unit) && !audit.disputed().contains(*unit)
+        };
+        self.own.iter().filter(wrong).map(|(unit, _)| *unit).collect()
+    }
+
+    /// Has this node compute a unit to which a stranger has another answer than a member: one for each
+    /// stranger, and no more in all than an owner computes anyway.
+    fn doubt(&mut self, stranger: PeerKey, unit: UnitIndex) {
+        let Some(audit) = &self.audit else { return };
+        let given = self.answers.get(&(unit, stranger)).map(|(answer, _)| answer);
+        let other = given.is_some() && audit.answer(unit).is_some_and(|known| Some(known) != given);
+        let room = self.doubted.len() < quota(self.units);
+        if other && room && !self.doubted.contains_key(&stranger) {
+            self.doubted.insert(stranger, unit);
+            self.want(unit);
         }
     }
 

@@ -14,11 +14,14 @@ mod release;
 mod replay;
 mod story;
 mod turn;
+mod view;
 
 use crate::{
     Answer, AuditStep, AuditTerms, Hash, LotIndex, Manifest, Millis, Nonce, PeerKey, ROSTER_PART,
     UnitIndex,
-    verify::audited::{Audit, Check, Member, MemberIndex, Phase, Roster, Ruling, Terms, Vouch},
+    verify::audited::{
+        Audit, Check, Member, MemberIndex, Phase, Proof, Roster, Ruling, Terms, Vouch,
+    },
 };
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -31,6 +34,7 @@ pub use proofs::Trust;
 pub use replay::{Audited, Course, Flaw, Shown};
 pub use story::Inside;
 use turn::Turn;
+pub use view::{AuditStage, AuditView};
 
 /// The class of processors that everybody is taken to have, as long as none is declared.
 const ONE_CLASS: u8 = 0;
@@ -62,6 +66,14 @@ pub struct Auditor {
     pending: BTreeSet<(UnitIndex, PeerKey)>,
     refused: BTreeSet<(UnitIndex, PeerKey)>,
     told_lost: BTreeSet<PeerKey>,
+    /// Peers that keep two logs: what they said is on no board any more.
+    forked: BTreeSet<PeerKey>,
+    /// Answers of peers that are not on the roster, to be compared when all units have one that counts.
+    doubtful: BTreeSet<(UnitIndex, PeerKey)>,
+    /// Units that this node computes for the sake of a stranger each.
+    doubted: BTreeMap<PeerKey, UnitIndex>,
+    /// Answers of two-faced members that were shown by this node's word.
+    worded: BTreeSet<(UnitIndex, MemberIndex)>,
     released: BTreeSet<UnitIndex>,
     /// Released units that are not verified for want of a voucher.
     unshown: BTreeSet<UnitIndex>,
@@ -83,50 +95,6 @@ pub struct Auditor {
     restoring: Option<Course>,
     /// Whether anything is new since the last look.
     news: bool,
-}
-
-/// What an audit is at.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum AuditStage {
-    /// The owner finds out whom to trust.
-    Proving,
-    /// Units wait for their first answers.
-    Executing,
-    /// Units wait for their checks, or disputes for the owner.
-    Checking,
-    /// The answers are known.
-    Released,
-}
-
-/// Where an audit is, for people.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub struct AuditView {
-    /// What it is at.
-    pub stage: AuditStage,
-    /// Whether another signer acts in the stead of this node.
-    pub stands_by: bool,
-    /// Units that the owner computed itself.
-    pub own_units: u32,
-    /// Units without an answer that counts, once the roster is known.
-    pub unexecuted: u32,
-    /// Peers on the roster; 0 while nobody is known well enough.
-    pub members: u32,
-    /// The pass, from 0.
-    pub pass: u8,
-    /// Checkers that each unit has on average, in hundredths.
-    pub level: u32,
-    /// Checks that are waited for.
-    pub waiting: u32,
-    /// Units that wait for the owner's own computation.
-    pub disputed: u32,
-    /// Peers whose word counts no more.
-    pub lost: u32,
-    /// Executions by members and by the owner, as far as they count.
-    pub executions: u64,
-    /// Whether it was released with as few wrong units as was asked for, and every check made.
-    pub achieved: bool,
-    /// Wrong units that are expected among the released; none before that.
-    pub estimate: Option<f64>,
 }
 
 impl Auditor {
@@ -151,6 +119,10 @@ impl Auditor {
             pending: BTreeSet::new(),
             refused: BTreeSet::new(),
             told_lost: BTreeSet::new(),
+            forked: BTreeSet::new(),
+            doubtful: BTreeSet::new(),
+            doubted: BTreeMap::new(),
+            worded: BTreeSet::new(),
             released: BTreeSet::new(),
             unshown: BTreeSet::new(),
             seeds: BTreeMap::new(),
@@ -205,6 +177,11 @@ impl Auditor {
         self.pending.insert((unit, peer));
         self.answered += usize::from(first);
         self.answers.insert((unit, peer), (answer, nonce));
+    }
+
+    /// A peer keeps two logs.
+    pub fn two_faced(&mut self, peer: PeerKey) {
+        self.news |= self.forked.insert(peer);
     }
 
     /// What a unit came to here.
@@ -268,10 +245,12 @@ impl Auditor {
         };
         let own = |unit: &UnitIndex| self.own.get(unit).map(|(answer, _)| answer.clone());
         match step {
-            AuditStep::Refused(_)
-            | AuditStep::Revealed(_)
-            | AuditStep::Began { .. }
-            | AuditStep::Beat => true,
+            AuditStep::Revealed(all) => {
+                let places = all.iter().filter_map(|one| Some((one.unit, one.member?)));
+                self.worded.extend(places);
+                true
+            }
+            AuditStep::Refused(_) | AuditStep::Began { .. } | AuditStep::Beat => true,
             AuditStep::Drawn(checks) => all(checks, |check| audit.is_drawn(*check)),
             // Each lot has a copy.
             AuditStep::Roster { members, .. } => members.iter().all(|m| self.roster.contains(m)),
@@ -292,13 +271,20 @@ impl Auditor {
                 self.silent += checks.len() as u32;
                 all(checks, |check| audit.silent(check.unit, check.member).is_ok())
             }
+            AuditStep::Doubted(units) => all(units, |unit| {
+                own(unit).is_some_and(|answer| audit.doubted(*unit, &answer).is_ok())
+            }),
             AuditStep::Ruled(units) => all(units, |unit| {
                 let ruling = own(unit).map(|answer| Ruling::Answer(answer, vec![ONE_CLASS]));
                 ruling.is_some_and(|ruling| audit.rule(*unit, ruling).is_ok())
             }),
-            AuditStep::Lost { peer, .. } => {
+            AuditStep::Lost { peer, convicted } => {
                 let place = self.places.get(peer);
-                let lost = place.is_some_and(|place| audit.lost().contains(place));
+                if let Some(place) = place.filter(|_| *convicted && self.forked.contains(peer)) {
+                    audit.convict(*place, Proof::TwoFaced(0));
+                }
+                // A stranger's word bears on nothing here.
+                let lost = place.is_none_or(|place| audit.lost().contains(place));
                 !self.told_lost.insert(*peer) || lost
             }
             AuditStep::Closed { pass, seed } => {
@@ -374,7 +360,7 @@ impl Auditor {
     pub fn trust(&self) -> BTreeMap<PeerKey, Trust> {
         let trust = |(peer, trust): (PeerKey, Trust)| {
             let fuel = self.credits.get(&peer).copied().unwrap_or(0);
-            let lost = self.told_lost.contains(&peer);
+            let lost = self.told_lost.contains(&peer) || self.forked.contains(&peer);
             (peer, trust.join(Trust { agreed: 0, fuel, lost }))
         };
         self.proofs.here().map(trust).collect()
@@ -434,36 +420,6 @@ impl Auditor {
     }
 
     // ---- what is known -----------------------------------------------------------------------
-
-    /// Where it is; none for a delegate that has not stepped in.
-    pub fn view(&self) -> Option<AuditView> {
-        if !self.turn.has_begun() {
-            return None;
-        }
-        let audit = self.audit.as_ref();
-        let (stage, estimate) = match audit.map(Audit::phase) {
-            None => (AuditStage::Proving, None),
-            Some(Phase::Executing) => (AuditStage::Executing, None),
-            Some(Phase::Checking) => (AuditStage::Checking, None),
-            Some(Phase::Released(estimate)) => (AuditStage::Released, Some(estimate)),
-            Some(Phase::Quarantined) => (AuditStage::Released, None),
-        };
-        Some(AuditView {
-            stage,
-            stands_by: !self.turn.is_mine(),
-            unexecuted: audit.map_or(0, |audit| audit.open() as u32),
-            achieved: audit.is_some_and(Audit::is_achieved),
-            own_units: self.own.len() as u32,
-            members: self.places.len() as u32,
-            pass: audit.map_or(0, Audit::pass),
-            level: audit.map_or(0, |audit| audit.level().0),
-            waiting: audit.map_or(0, |audit| audit.waiting() as u32),
-            disputed: audit.map_or(0, |audit| audit.disputed().len() as u32),
-            lost: self.told_lost.len() as u32,
-            executions: audit.map_or(0, Audit::executions),
-            estimate,
-        })
-    }
 
     fn key(&self, member: MemberIndex) -> Option<PeerKey> {
         audit_key(&self.roster, member)

@@ -1,6 +1,8 @@
 //! The end of an audit: the answers, each with a voucher that shows it.
 use super::Auditor;
-use crate::{Answer, AuditStep, Millis, Nonce, PeerKey, Release, UnitIndex};
+use crate::{
+    Answer, AuditStep, Millis, Nonce, PeerKey, Release, UnitIndex, verify::audited::MemberIndex,
+};
 use alloc::{vec, vec::Vec};
 
 /// How long after the release the owner shows answers that their authors have not, milliseconds.
@@ -71,15 +73,23 @@ impl Auditor {
     }
 
     /// What nobody has shown.
-    pub fn reveal(&self, sealed: impl Fn(UnitIndex, PeerKey) -> bool) -> Option<AuditStep> {
+    pub fn reveal(&mut self, sealed: impl Fn(UnitIndex, PeerKey) -> bool) -> Option<AuditStep> {
         let unrevealed = self.unrevealed(sealed);
-        (!unrevealed.is_empty()).then_some(AuditStep::Revealed(unrevealed))
+        let step = (!unrevealed.is_empty()).then_some(AuditStep::Revealed(unrevealed))?;
+        self.apply(&step);
+        Some(step)
     }
 
-    /// Answers that counted, of units whose commits are not opened by their authors: `sealed` tells.
+    /// Answers that counted, of units whose commits are not opened by their authors: `sealed` tells. Those
+    /// of members that keep two logs are shown by this node's word alone.
     fn unrevealed(&self, sealed: impl Fn(UnitIndex, PeerKey) -> bool) -> Vec<Release> {
+        let hidden = |unit: UnitIndex, peer: PeerKey, place: &MemberIndex| {
+            let by_word = self.forked.contains(&peer) && !self.worded.contains(&(unit, *place));
+            by_word || sealed(unit, peer)
+        };
         let mine = self.answers.iter().filter(|((unit, peer), _)| {
-            self.released.contains(unit) && self.places.contains_key(peer) && sealed(*unit, *peer)
+            let place = self.places.get(peer).filter(|_| self.released.contains(unit));
+            place.is_some_and(|place| hidden(*unit, *peer, place))
         });
         let release =
             |((unit, peer), (answer, nonce)): (&(UnitIndex, PeerKey), &(Answer, Nonce))| Release {

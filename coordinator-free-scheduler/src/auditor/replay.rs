@@ -30,6 +30,8 @@ pub struct Audited {
     pub executions: u64,
     /// Units that rest on the owner's own computation.
     pub own_units: u32,
+    /// Answers of members that kept two logs: they rest on the signer's word.
+    pub by_word: u32,
     /// Checks that were drawn and never came.
     pub silent: u32,
     /// Whether as few wrong units are expected as were allowed, and every check was made.
@@ -126,6 +128,7 @@ impl Course {
         manifest: &Manifest,
         signer: PeerKey,
         shown: &[Shown],
+        forked: &BTreeSet<PeerKey>,
     ) -> Result<Audited, Flaw> {
         if let Some(lot) = self.two_faced {
             return Err(Flaw::TwoFaced(lot));
@@ -139,7 +142,13 @@ impl Course {
             return Err(Flaw::Unfinished);
         }
         let mut auditor = Auditor::new(manifest, signer).ok_or(Flaw::Unfinished)?;
-        for (unit, peer, answer, nonce) in shown.iter().cloned() {
+        forked.iter().for_each(|peer| auditor.two_faced(*peer));
+        let by_word = self.by_word(forked);
+        let known: BTreeSet<_> = shown.iter().map(|(unit, peer, ..)| (*unit, *peer)).collect();
+        let new = |(unit, peer, ..): &Shown| !known.contains(&(*unit, *peer));
+        let by_word: Vec<Shown> = by_word.into_iter().filter(new).collect();
+        let words = by_word.len() as u32;
+        for (unit, peer, answer, nonce) in shown.iter().cloned().chain(by_word) {
             match peer == signer {
                 true => auditor.computed(unit, answer, nonce),
                 false => auditor.heard(peer, unit, Some((answer, nonce))),
@@ -159,7 +168,7 @@ impl Course {
             }
             check_released(auditor, step)
         })?;
-        auditor.proof(signer)
+        auditor.proof(signer).map(|proof| Audited { by_word: words, ..proof })
     }
 
     /// Takes what this node said before a restart, each lot's steps in their order, however its journal
@@ -173,14 +182,33 @@ impl Course {
         });
     }
 
-    /// Steps that are not here, and answers that those which are here name.
-    fn missing(&self, signer: PeerKey, auditor: &Auditor) -> usize {
-        let roster: BTreeMap<u32, PeerKey> = self.steps().fold(BTreeMap::new(), |mut all, step| {
+    /// Who is on the roster.
+    fn roster(&self) -> BTreeMap<u32, PeerKey> {
+        self.steps().fold(BTreeMap::new(), |mut all, step| {
             if let AuditStep::Roster { first, members, .. } = step {
                 all.extend((*first..).zip(members.iter().map(|member| member.key)));
             }
             all
+        })
+    }
+
+    /// Answers that the signer shows of members that keep two logs.
+    fn by_word(&self, forked: &BTreeSet<PeerKey>) -> Vec<Shown> {
+        let roster = self.roster();
+        let shown = self.steps().flat_map(|step| match step {
+            AuditStep::Revealed(all) => all.as_slice(),
+            _ => &[],
         });
+        let by = shown.filter_map(|one| {
+            let peer = roster.get(&one.member?).filter(|peer| forked.contains(peer))?;
+            Some((one.unit, *peer, one.answer.clone(), one.nonce))
+        });
+        by.collect()
+    }
+
+    /// Steps that are not here, and answers that those which are here name.
+    fn missing(&self, signer: PeerKey, auditor: &Auditor) -> usize {
+        let roster = self.roster();
         let named: BTreeSet<(UnitIndex, Option<PeerKey>)> = self
             .steps()
             .flat_map(|step| match step {
@@ -188,7 +216,7 @@ impl Course {
                     .iter()
                     .map(|check| (check.unit, roster.get(&check.member).copied()))
                     .collect::<Vec<_>>(),
-                AuditStep::Own(units) | AuditStep::Ruled(units) => {
+                AuditStep::Own(units) | AuditStep::Ruled(units) | AuditStep::Doubted(units) => {
                     units.iter().map(|unit| (*unit, Some(signer))).collect()
                 }
                 _ => Vec::new(),
@@ -320,6 +348,7 @@ impl Auditor {
             passes: audit.pass() + 1,
             level: audit.level().checkers(),
             executions: audit.executions(),
+            by_word: 0,
             own_units: (0..self.units).filter(|unit| audit.is_final(*unit)).count() as u32,
             silent: self.silent,
             achieved: audit.is_achieved(),

@@ -99,6 +99,7 @@ impl Orders {
             | AuditStep::Checked(_)
             | AuditStep::Silent(_)
             | AuditStep::Ruled(_)
+            | AuditStep::Doubted(_)
             | AuditStep::Released(_)
             | AuditStep::Revealed(_) => {}
         }
@@ -337,6 +338,7 @@ impl<'a> Order<'a> {
             | AuditStep::Closed { .. }
             | AuditStep::Checked(_)
             | AuditStep::Ruled(_)
+            | AuditStep::Doubted(_)
             | AuditStep::Lost { .. }
             | AuditStep::Settled { .. }
             | AuditStep::Began { .. }

@@ -94,6 +94,8 @@ pub enum AuditStep {
         /// owner's.
         seeds: Hash,
     },
+    /// Units to which a stranger had another answer, which the owner found right: they are in dispute.
+    Doubted(Vec<UnitIndex>),
     /// "I am still here": said where delegates wait, if nothing else is to be said.
     Beat,
 }
@@ -104,7 +106,9 @@ impl AuditStep {
         let entries = match self {
             AuditStep::Roster { members, .. } => members.len(),
             AuditStep::Refused(refused) => refused.len(),
-            AuditStep::Own(units) | AuditStep::Ruled(units) => units.len(),
+            AuditStep::Own(units) | AuditStep::Ruled(units) | AuditStep::Doubted(units) => {
+                units.len()
+            }
             AuditStep::Counted(checks)
             | AuditStep::Drawn(checks)
             | AuditStep::Checked(checks)

@@ -291,7 +291,7 @@ impl World {
         &mut self,
         mut is_over: impl FnMut(&mut World) -> bool,
     ) -> Result<Report, String> {
-        for second in 1..=self.scenario.limit_s {
+        for second in self.now_us / SECOND_US + 1..=self.scenario.limit_s {
             self.run_until(second * SECOND_US);
             if second.is_multiple_of(WEIGHED_EVERY_S) {
                 self.weigh();
@@ -441,6 +441,13 @@ impl World {
             Err(error) => self.violations.push(format!("submit was refused: {error}")),
         }
         self.drain(peer);
+    }
+
+    /// Has a peer hear a batch, as if one of its neighbours had sent it.
+    pub fn hear(&mut self, peer: usize, signed: SignedBatch) {
+        let batch = Arc::new(signed.open().expect("a batch"));
+        let from = batch.author;
+        self.feed(peer, Input::Batch { from, signed, batch });
     }
 
     /// Ends a job by the command of a peer.

@@ -90,6 +90,8 @@ struct Released {
     executions: u64,
     /// Units that rest on its own computation.
     own_units: u32,
+    /// Answers that rest on its word, as their authors keep two logs.
+    by_word: u32,
     /// Drawn checks that never came.
     silent: u32,
     /// Whether as few wrong units are expected as were allowed, and every check was made.
@@ -171,6 +173,7 @@ impl Report {
                     level: audited.level,
                     executions: audited.executions,
                     own_units: audited.own_units,
+                    by_word: audited.by_word,
                     silent: audited.silent,
                     achieved: audited.achieved,
                     estimated_wrong: audited.estimated_wrong,
@@ -300,6 +303,12 @@ impl Report {
                 "           {} units rest on its own word, {} drawn checks never came{short}",
                 released.own_units, released.silent
             ))?;
+            if released.by_word > 0 {
+                node::say(&format!(
+                    "           so do {} answers of peers that were found to keep two logs",
+                    released.by_word
+                ))?;
+            }
         }
         if profile == "checked" {
             node::say(
