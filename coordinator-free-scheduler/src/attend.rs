@@ -121,7 +121,10 @@ impl Node {
                 return Err(Fault::OverLimit("units"));
             }
             self.units_known += units;
-            let barred = self.barred.iter().chain(job.silent()).copied().collect();
+            let submitter = job.manifest.owner;
+            let struck = self.struck.iter().filter(|(_, by)| *by == submitter);
+            let struck = struck.map(|(peer, _)| peer);
+            let barred = self.barred.iter().chain(struck).chain(job.silent()).copied().collect();
             let (me, incarnation) = (self.config.me, self.config.incarnation);
             let fresh = Lot::new(id, &job.manifest, lot, me, incarnation, barred);
             job.retired.remove(&lot);
@@ -353,7 +356,8 @@ impl Node {
         silent.into_iter().for_each(|peer| self.count_silence(now, id, peer, false));
         let Some(job) = self.jobs.get_mut(&id) else { return };
         let Some(lot) = job.lots.remove(&index) else { return };
-        lot.records().for_each(|(peer, record)| self.settled.add_all(peer, record));
+        let submitter = job.manifest.owner;
+        lot.records().for_each(|(peer, record)| self.settled.add_all(peer, submitter, record));
         job.retired.insert(index, Retired { tally: lot.tally(), fuel: lot.mean_fuel() });
         self.units_known -= job.manifest.lot_range(index).len() as u64;
         self.outboxes.remove(&(id, index));

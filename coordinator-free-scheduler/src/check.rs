@@ -31,7 +31,8 @@ impl Node {
         let mut counted = self.settled.clone();
         for (id, job) in &self.jobs {
             for lot in job.lots.values() {
-                lot.records().for_each(|(peer, record)| counted.add_all(peer, record));
+                let submitter = job.manifest.owner;
+                lot.records().for_each(|(peer, record)| counted.add_all(peer, submitter, record));
                 for (_, author) in lot.silence().overdue() {
                     counted.silence(lot.board.key(author), true);
                 }
@@ -43,7 +44,8 @@ impl Node {
                 let boards = counted.record(peer);
                 return Err(format!("ledger of {peer}: {record:?}, boards: {boards:?}"));
             }
-            let barred = record.barred() && peer != self.config.me;
+            let me = self.config.me;
+            let barred = peer != me && counted.bars(peer, me);
             if barred != self.barred.contains(&peer) {
                 return Err(format!("{peer} is barred or not against its record {record:?}"));
             }

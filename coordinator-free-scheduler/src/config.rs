@@ -95,7 +95,9 @@ pub const LIMITS: Limits = Limits {
 pub const VOID_PEERS_MAX: usize = 3;
 /// Openings overdue in one job before its author is not counted on there.
 pub const SILENT_MAX: u32 = 3;
-/// Wrong answers before a peer is barred by this node.
+/// Submitters whose jobs must speak against a peer before it is barred from all; this node's own suffice.
+pub const STRIKES_MAX: usize = 2;
+/// Wrong answers in one submitter's jobs before a peer is barred from them.
 pub const WRONG_MAX: u64 = 3;
 /// … if they are at least this share of its answers (one in so many): hardware errs too.
 pub const WRONG_SHARE: u64 = 100;

@@ -241,7 +241,7 @@ impl Node {
         if job.status().state != JobState::Running {
             return JobWait::Nothing;
         }
-        let believed = |peer: &PeerKey| !self.barred.contains(peer);
+        let believed = |peer: &PeerKey| !self.is_barred(*peer, job.manifest.owner);
         let others: BTreeSet<PeerKey> =
             self.peers.iter().copied().chain(job.lots.values().flat_map(Lot::on_units)).collect();
         let others: BTreeSet<PeerKey> =
@@ -284,7 +284,7 @@ impl Node {
             let owns = audited && *peer == job.manifest.owner;
             !owns && part.commits > 0
         });
-        let barred = |peer| self.barred.contains(&peer);
+        let barred = |peer| self.is_barred(peer, job.manifest.owner);
         let told = peers.into_iter();
         let told = told.map(|(peer, part)| PeerStory { peer, barred: barred(peer), ..part });
         let mut told: Vec<PeerStory> = told.collect();

@@ -31,6 +31,8 @@ pub struct Node {
     pub(crate) in_flight: usize,
     pub(crate) ledger: Ledger,
     pub(crate) barred: BTreeSet<PeerKey>,
+    /// Peers with the submitters whose jobs speak against them.
+    pub(crate) struck: BTreeSet<(PeerKey, PeerKey)>,
     pub(crate) journal: Journal,
     pub(crate) timers: BTreeSet<(Millis, Timer)>,
     pub(crate) outboxes: BTreeSet<(JobId, LotIndex)>,
@@ -73,6 +75,7 @@ impl Node {
             in_flight: 0,
             ledger: Ledger::default(),
             barred: BTreeSet::new(),
+            struck: BTreeSet::new(),
             journal: Journal::default(),
             timers: BTreeSet::new(),
             outboxes: BTreeSet::new(),
@@ -310,19 +313,20 @@ impl Node {
 
     /// Carries over to ledger and news what changed on a board.
     pub(crate) fn on_changes(&mut self, now: Millis, id: JobId, changes: Changes) {
+        let Some(submitter) = self.jobs.get(&id).map(|job| job.manifest.owner) else { return };
         let mut judged = BTreeSet::new();
         for (peer, mark) in changes.withdrawn {
-            self.ledger.withdraw(peer, mark);
+            self.ledger.withdraw(peer, submitter, mark);
             judged.insert(peer);
         }
         for (peer, mark, unit) in changes.added {
-            self.ledger.add(peer, mark);
+            self.ledger.add(peer, submitter, mark);
             if mark == Mark::Wrong {
                 self.outputs.push_back(Output::Notice(Notice::Disagreed { peer, job: id, unit }));
                 judged.insert(peer);
             }
         }
-        judged.into_iter().for_each(|peer| self.judge(now, peer));
+        judged.into_iter().for_each(|peer| self.judge(now, peer, submitter));
         for peer in changes.spoke {
             self.count_silence(now, id, peer, false);
         }
@@ -338,30 +342,42 @@ impl Node {
         }
     }
 
-    /// Counts on a peer or not, by its record.
-    fn judge(&mut self, now: Millis, peer: PeerKey) {
-        let barred = self.ledger.record(peer).barred() && peer != self.config.me;
-        let news = match barred {
-            true => self.barred.insert(peer),
-            false => self.barred.remove(&peer),
+    /// Counts on a peer or not, by its record, after a submitter's jobs have said something of it.
+    fn judge(&mut self, now: Millis, peer: PeerKey, submitter: PeerKey) {
+        let me = self.config.me;
+        let struck = peer != me && self.ledger.strikes(peer, submitter);
+        let news = match struck {
+            true => self.struck.insert((peer, submitter)),
+            false => self.struck.remove(&(peer, submitter)),
         };
         if !news {
             return;
         }
-        if barred {
+        if struck {
             self.outputs.push_back(Output::Notice(Notice::Barred(peer)));
         }
+        match self.ledger.bars(peer, me) {
+            true => self.barred.insert(peer),
+            false => self.barred.remove(&peer),
+        };
         let jobs: Vec<JobId> = self.jobs.keys().copied().collect();
         jobs.into_iter().for_each(|id| self.bar(now, id, peer));
     }
 
     /// Has a job's lots count on a peer or not; answers of this node may have waited for it.
     fn bar(&mut self, now: Millis, id: JobId, peer: PeerKey) {
-        let (barred, pace) = (self.barred.contains(&peer), self.config.pace);
+        let pace = self.config.pace;
+        let Some(submitter) = self.jobs.get(&id).map(|job| job.manifest.owner) else { return };
+        let barred = self.is_barred(peer, submitter);
         let Some(job) = self.jobs.get_mut(&id) else { return };
         job.bar(peer, barred, now, &pace);
         let lots: Vec<LotIndex> = job.lots.keys().copied().collect();
         lots.into_iter().for_each(|index| self.follow_up(id, index));
+    }
+
+    /// Whether this node counts on a peer in a submitter's jobs no more.
+    pub(crate) fn is_barred(&self, peer: PeerKey, submitter: PeerKey) -> bool {
+        self.barred.contains(&peer) || self.struck.contains(&(peer, submitter))
     }
 
     /// A peer's opening became overdue, or came after all.

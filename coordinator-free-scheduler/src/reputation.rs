@@ -2,7 +2,11 @@
 //!
 //! Counts follow the boards: when a verdict is withdrawn, so is what it said of its vouchers.
 //! Nothing is imported from others, and no verdict ever reads it.
-use crate::{Mark, PeerKey, WRONG_MAX, WRONG_SHARE};
+//!
+//! A submitter could have friends outvote an honest peer in jobs of its own, or a module that differs
+//! between processors. So one submitter's jobs are one strike, however many they are, and a peer is
+//! shut out of others' jobs only by two submitters, or by this node's own jobs.
+use crate::{Mark, PeerKey, STRIKES_MAX, WRONG_MAX, WRONG_SHARE};
 use alloc::collections::BTreeMap;
 
 /// What one peer has done.
@@ -41,7 +45,7 @@ impl Record {
         }
     }
 
-    /// Whether this node does not count on the peer any more.
+    /// Whether it is a strike: as many wrong answers as no honest peer gives.
     pub fn barred(&self) -> bool {
         self.wrong >= WRONG_MAX && self.wrong * WRONG_SHARE >= self.agreed
     }
@@ -57,6 +61,8 @@ impl Record {
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
     records: BTreeMap<PeerKey, Record>,
+    /// The same by peer and by whose jobs they were, but for silence.
+    by_submitter: BTreeMap<(PeerKey, PeerKey), Record>,
 }
 
 impl Ledger {
@@ -70,23 +76,49 @@ impl Ledger {
         self.records.iter().map(|(peer, record)| (*peer, *record))
     }
 
-    /// Counts a mark.
-    pub fn add(&mut self, peer: PeerKey, mark: Mark) {
+    /// Counts a mark in a job of this submitter's.
+    pub fn add(&mut self, peer: PeerKey, submitter: PeerKey, mark: Mark) {
         self.records.entry(peer).or_default().add(mark);
+        self.by_submitter.entry((peer, submitter)).or_default().add(mark);
     }
 
     /// Takes a mark back.
-    pub fn withdraw(&mut self, peer: PeerKey, mark: Mark) {
+    pub fn withdraw(&mut self, peer: PeerKey, submitter: PeerKey, mark: Mark) {
         self.records.entry(peer).or_default().withdraw(mark);
+        self.by_submitter.entry((peer, submitter)).or_default().withdraw(mark);
     }
 
-    /// Counts all that another record says.
-    pub fn add_all(&mut self, peer: PeerKey, other: Record) {
-        let record = self.records.entry(peer).or_default();
-        record.agreed += other.agreed;
-        record.wrong += other.wrong;
-        record.silent += other.silent;
-        record.credit_fuel = record.credit_fuel.saturating_add(other.credit_fuel);
+    /// Counts all that another record says of jobs of this submitter's.
+    pub fn add_all(&mut self, peer: PeerKey, submitter: PeerKey, other: Record) {
+        let by_submitter = self.by_submitter.entry((peer, submitter)).or_default();
+        for record in [self.records.entry(peer).or_default(), by_submitter] {
+            record.agreed += other.agreed;
+            record.wrong += other.wrong;
+            record.silent += other.silent;
+            record.credit_fuel = record.credit_fuel.saturating_add(other.credit_fuel);
+        }
+    }
+
+    /// Whether a submitter's jobs speak against a peer.
+    pub fn strikes(&self, peer: PeerKey, submitter: PeerKey) -> bool {
+        self.by_submitter.get(&(peer, submitter)).is_some_and(Record::barred)
+    }
+
+    /// Whose jobs speak against a peer.
+    fn strikers(&self, peer: PeerKey) -> impl Iterator<Item = PeerKey> {
+        let of = self.by_submitter.range((peer, PeerKey([0; 32]))..);
+        let of = of.take_while(move |((other, _), _)| *other == peer);
+        of.filter(|(_, record)| record.barred()).map(|((_, submitter), _)| *submitter)
+    }
+
+    /// Whether a node counts on a peer in nobody's jobs any more: by its own, or by two submitters'.
+    pub fn bars(&self, peer: PeerKey, me: PeerKey) -> bool {
+        self.strikes(peer, me) || self.strikers(peer).count() >= STRIKES_MAX
+    }
+
+    /// Whether anybody's jobs speak against a peer.
+    pub fn is_struck(&self, peer: PeerKey) -> bool {
+        self.strikers(peer).next().is_some()
     }
 
     /// An opening became overdue, or came after all.

@@ -10,11 +10,11 @@ use coordinator_free_scheduler::{
 use std::{collections::BTreeSet, time::Duration};
 use tests::{World, scenario::Kind, truth, voice::Voice};
 
-const NOW: Millis = Millis(1_000);
+pub const NOW: Millis = Millis(1_000);
 const FUEL: u64 = 123;
 
 /// A node that lends nothing and hears of a job of another's.
-fn listener(signed: SignedManifest) -> (Node, JobId) {
+pub fn listener(signed: SignedManifest) -> (Node, JobId) {
     let me = truth::key(9);
     let mut node = Node::new(Config { me, incarnation: 1, seed: 1, pace: Pace::default() });
     node.resume(Millis(0));
@@ -24,7 +24,7 @@ fn listener(signed: SignedManifest) -> (Node, JobId) {
     (node, job)
 }
 
-fn story(node: &Node, job: JobId, unit: UnitIndex) -> UnitStory {
+pub fn story(node: &Node, job: JobId, unit: UnitIndex) -> UnitStory {
     node.explain_unit(job, unit).expect("a unit of the job")
 }
 
@@ -41,11 +41,11 @@ fn claim(unit: UnitIndex) -> Vec<Statement> {
     vec![Statement::Claim(ClaimedUnits { spans, ..ClaimedUnits::default() })]
 }
 
-fn commit(voice: &Voice, job: JobId, unit: UnitIndex, answer: &Answer) -> Vec<Statement> {
+pub fn commit(voice: &Voice, job: JobId, unit: UnitIndex, answer: &Answer) -> Vec<Statement> {
     vec![Statement::Commits(vec![Commit { unit, hash: hash(voice.key, job, unit, answer) }])]
 }
 
-fn open(
+pub fn open(
     voice: &Voice,
     job: JobId,
     unit: UnitIndex,
@@ -56,12 +56,12 @@ fn open(
     vec![Statement::Openings(vec![Opening { unit, answer: answer.clone(), nonce, cites }])]
 }
 
-fn voucher(story: &UnitStory, peer: PeerKey) -> &VoucherStory {
+pub fn voucher(story: &UnitStory, peer: PeerKey) -> &VoucherStory {
     story.vouchers.iter().find(|voucher| voucher.peer == peer).expect("it committed")
 }
 
 /// Two peers answer a unit as the rules want it; `look` sees each step.
-fn agree(
+pub fn agree(
     node: &mut Node,
     job: JobId,
     unit: UnitIndex,

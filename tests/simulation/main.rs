@@ -12,6 +12,7 @@ mod explain;
 mod jobs;
 mod mischief;
 mod scenarios;
+mod strikes;
 mod troubles;
 
 use coordinator_free_scheduler::{Node, RETIRE_MS, UNDONE_LOTS_MAX};

@@ -22,6 +22,12 @@ impl Voice {
         Voice { key: truth::key(peer), job, place, previous: Hash::default() }
     }
 
+    /// Begins another log.
+    pub fn restart(&mut self) {
+        let incarnation = self.place.incarnation + 1;
+        (self.place, self.previous) = (Place { incarnation, sequence: 0 }, Hash::default());
+    }
+
     /// Has a node hear the next batch.
     pub fn says(&mut self, node: &mut Node, now: Millis, statements: Vec<Statement>) {
         let (job, author, place, previous) = (self.job, self.key, self.place, self.previous);

@@ -356,7 +356,7 @@ pub enum PeerState {
     Connected,
     /// Known, not in touch.
     Away,
-    /// Shut out for its deeds.
+    /// Shut out for its deeds, from one submitter's jobs or from all.
     Barred,
 }
 

@@ -1,6 +1,8 @@
 //! `dugnad explain`: why a job, or one of its units, stands where it stands, and what it waits for.
 use super::Failure;
 use super::node::{self, NodeArguments, printable};
+use super::status::audit_line;
+use super::status::audit_line;
 use dugnad_client::explain::{JobStory, LotStory, PartStory, UnitStory, VoucherStory};
 
 /// Lots and peers that are shown; `--json` tells all.
@@ -46,13 +48,7 @@ fn show_job(story: &JobStory) -> Result<(), Failure> {
         "units      {units}: {verified} verified, {failed} failed, {running} running, {queued} queued"
     ))?;
     if let Some(audit) = &story.audit {
-        node::say(&format!(
-            "audit      pass {}, {} peers trusted, {} not any more, {} units computed here",
-            audit.pass + 1,
-            audit.members,
-            audit.lost,
-            audit.own_units
-        ))?;
+        node::say(&format!("audit      {}", audit_line(audit)))?;
     }
     if story.lots.len() > 1 {
         let head = "\nLOT   UNITS FROM    COUNT   VERIFIED  FAILED  CLAIMED  OPEN   WORKERS";

@@ -1,7 +1,7 @@
 //! `dugnad status`: the node and its jobs, or one job.
 use super::Failure;
 use super::node::{self, NodeArguments};
-use dugnad_client::{AuditStatus, JobStatus, NodeStatus};
+use dugnad_client::{AuditStage, AuditStatus, JobStatus, NodeStatus};
 use serde::Serialize;
 
 /// What `dugnad status` takes.
@@ -63,13 +63,23 @@ pub fn show_job(status: &JobStatus, json: bool) -> Result<(), Failure> {
     }
 }
 
-fn show_audit(audit: &AuditStatus) -> Result<(), Failure> {
+/// How far an audit is, in a line.
+pub fn audit_line(audit: &AuditStatus) -> String {
     let AuditStatus { members, lost, own_units, pass, level, .. } = audit;
-    node::say(&format!(
-        "audit       pass {}, {level} checkers a unit; {members} peers trusted, {lost} not any more; \
-         {own_units} units computed here",
-        pass + 1
-    ))?;
+    match audit.stage {
+        AuditStage::Proving => format!(
+            "finds out whom to trust: {own_units} units computed here, {lost} peers found wrong"
+        ),
+        AuditStage::Executing | AuditStage::Checking | AuditStage::Released => format!(
+            "pass {}, {level} checkers a unit; {members} peers trusted, {lost} not any more; \
+             {own_units} units computed here",
+            pass + 1
+        ),
+    }
+}
+
+fn show_audit(audit: &AuditStatus) -> Result<(), Failure> {
+    node::say(&format!("audit       {}", audit_line(audit)))?;
     if !audit.delegates.is_empty() {
         node::say(&format!("delegates   {}", audit.delegates.join(", ")))?;
     }

@@ -269,19 +269,20 @@ impl Backend for Handle {
         let connected = self.assets.net.peers().await;
         let records = self.ask(Command::Records).await?;
         let known = connected.iter().map(|peer| peer.key);
-        let away = records.iter().map(|(peer, _)| *peer).filter(|peer| *peer != self.keys.peer());
+        let away = records.iter().map(|(peer, ..)| *peer).filter(|peer| *peer != self.keys.peer());
         let mut keys: Vec<_> = known.chain(away).collect();
         keys.sort_unstable();
         keys.dedup();
         let shown = keys.into_iter().map(|key| {
             let info = connected.iter().find(|peer| peer.key == key);
-            let record = records.iter().find(|(peer, _)| *peer == key);
-            let record = record.map(|(_, record)| *record).unwrap_or_default();
+            let told = records.iter().find(|(peer, ..)| *peer == key);
+            let (record, struck) =
+                told.map(|(_, record, struck)| (*record, *struck)).unwrap_or_default();
             PeerStatus {
                 peer: net::peer_id(key),
                 addrs: info.map(|info| info.addrs.clone()).unwrap_or_default(),
                 reputation: f64::from(record.score()) * 2.0 - 1.0,
-                state: match (record.barred(), info) {
+                state: match (struck, info) {
                     (true, _) => PeerState::Barred,
                     (false, Some(_)) => PeerState::Connected,
                     (false, None) => PeerState::Away,

@@ -52,7 +52,10 @@ impl Driver {
                 drop(answer.send(evidence));
             }
             Command::Records(answer) => {
-                drop(answer.send(self.node.ledger().records().collect()));
+                let ledger = self.node.ledger();
+                let records = ledger.records();
+                let told = records.map(|(peer, record)| (peer, record, ledger.is_struck(peer)));
+                drop(answer.send(told.collect()));
             }
         }
     }

@@ -77,5 +77,6 @@ pub enum Command {
         lot: LotIndex,
         answer: oneshot::Sender<Option<Evidence>>,
     },
-    Records(oneshot::Sender<Vec<(PeerKey, PeerRecord)>>),
+    /// What this node thinks of peers, and whether somebody's jobs speak against them.
+    Records(oneshot::Sender<Vec<(PeerKey, PeerRecord, bool)>>),
 }
