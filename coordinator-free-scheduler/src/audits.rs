@@ -1,9 +1,9 @@
 //! What a node does as a signer of audited jobs: it lets the [`Auditor`] hear what its boards hear,
 //! and says what the auditor comes to in the job's lots.
 use crate::{
-    ANSWER_BYTES_MAX, Answer, AuditStep, Auditor, JobId, LotIndex, Millis, Node, Nonce, Output,
-    PeerKey, Record, SealedAnswer, SignedBatch, Statement, UnitIndex, Unsealed, auditor::Trust,
-    commitment, lot::Lot, outbox::Done, verify::audited::Check,
+    ANSWER_BYTES_MAX, Answer, AuditStep, Auditor, DELEGATED_UNITS_MAX, JobId, LotIndex, Manifest,
+    Millis, Node, Nonce, Output, PeerKey, Record, SealedAnswer, SignedBatch, Statement, UnitIndex,
+    Unsealed, auditor::Trust, commitment, lot::Lot, outbox::Done, verify::audited::Check,
 };
 use alloc::{collections::BTreeMap, vec::Vec};
 
@@ -161,6 +161,18 @@ impl Node {
         all
     }
 
+    /// Whether this node has room for what it would have to hold as a signer of a job: its own always.
+    pub(crate) fn may_sign(&self, manifest: &Manifest) -> bool {
+        let me = self.config.me;
+        let others = self
+            .jobs
+            .values()
+            .filter(|job| job.auditor.is_some() && job.manifest.owner != me && !job.over);
+        let units = |manifest: &Manifest| u64::from(manifest.work.units.count());
+        let held: u64 = others.map(|job| units(&job.manifest)).sum();
+        manifest.owner == me || held + units(manifest) <= DELEGATED_UNITS_MAX
+    }
+
     /// Peers whom this node knows well by its own audited jobs, those that did most for it first.
     pub fn known_well(&self, proofs: u8) -> Vec<PeerKey> {
         let known = self.trust().into_iter();
@@ -181,7 +193,8 @@ impl Node {
             let Some(job) = self.jobs.get_mut(&id) else { continue };
             let unit_fuel = job.unit_fuel();
             let Some(auditor) = &mut job.auditor else { continue };
-            let beat = auditor.keep_turn(now, job.over);
+            let whole = job.lots.len() as u32 == job.manifest.lots();
+            let beat = auditor.keep_turn(now, job.over, whole);
             let (lots, manifest) = (&mut job.lots, &job.manifest);
             lots.values_mut().for_each(|lot| lot.unit_fuel = unit_fuel);
             let lot_of = |unit: UnitIndex| lots.get(&manifest.lot_of(unit));
@@ -192,10 +205,10 @@ impl Node {
             let mut steps: Vec<AuditStep> = beat.into_iter().collect();
             steps.extend(auditor.look(now, busy, stuck));
             if auditor.shall_reveal(now) {
-                let sealed = |unit: UnitIndex, peer| {
-                    lot_of(unit).is_some_and(|lot| lot.board.is_sealed(peer, unit))
+                let shown = |unit: UnitIndex, peer| {
+                    lot_of(unit).is_none_or(|lot| lot.board.is_shown(peer, unit))
                 };
-                steps.extend(auditor.reveal(sealed));
+                steps.extend(auditor.reveal(shown));
                 auditor.note_unshown(lots.values().flat_map(Lot::undecided));
             }
             self.say_steps(now, id, steps);

@@ -7,7 +7,8 @@
 use crate::{
     Audited, Board, Fault, Flaw, Hash, JobId, LotIndex, Manifest, Node, PeerKey, Profile,
     SignedBatch, Statement, UnitIndex, Verdict,
-    auditor::{Course, Shown},
+    auditor::{Course, Shown, Spoiled},
+    board::unit::Once,
     statement::Batch,
     sync::all_of,
 };
@@ -106,22 +107,25 @@ impl Replay {
         lots.flat_map(of).collect()
     }
 
-    /// What the audit proves of that signer whose word is the last; none of a job that is not audited.
+    /// What the audit proves of the first signer in line who released all; none of a job that is not audited.
     ///
     /// # Errors
     /// What is wrong with it, or missing.
     pub fn audit(&self) -> Option<Result<Audited, Flaw>> {
         let Profile::Audited(_) = self.manifest.profile else { return None };
-        let (shown, forked) = (self.shown(), self.forked());
+        let (shown, spoiled) = (self.shown(), self.spoiled());
         let mut end = Err(Flaw::Unfinished);
-        for signer in self.manifest.signers().into_iter().rev() {
+        for signer in self.manifest.signers() {
             let Some(course) = self.courses.get(&signer) else { continue };
-            let audited = course.clone().replay(&self.manifest, signer, &shown, &forked);
+            let audited = course.clone().replay(&self.manifest, signer, &shown, &spoiled);
             match audited {
                 // Another signer may have ended what this one began.
                 Err(Flaw::Unfinished) => {}
                 Err(flaw) => end = Err(flaw),
-                Ok(audited) => return Some(self.holds(course).map(|()| audited)),
+                Ok(audited) => match self.holds(course) {
+                    Ok(()) => return Some(Ok(audited)),
+                    Err(flaw) => end = Err(flaw),
+                },
             }
         }
         Some(end)
@@ -137,13 +141,22 @@ impl Replay {
         other.map_or(Ok(()), |(unit, _)| Err(Flaw::Answer(unit)))
     }
 
-    /// Who is proved to keep two logs in some lot.
-    fn forked(&self) -> BTreeSet<PeerKey> {
-        let of = |board: &Board| {
+    /// Whose answers say nothing any more.
+    fn spoiled(&self) -> Spoiled {
+        let mut spoiled = Spoiled::default();
+        for board in self.boards.values() {
             let keys = board.authors().map(|(_, key)| key);
-            keys.filter(|key| board.forked(*key)).collect::<Vec<_>>()
-        };
-        self.boards.values().flat_map(of).collect()
+            spoiled.forked.extend(keys.filter(|key| board.forked(*key)));
+            for unit in board.range() {
+                let Some(known) = board.unit(unit) else { continue };
+                let odd = known
+                    .vouchers
+                    .iter()
+                    .filter(|voucher| voucher.contradicts_itself() || voucher.commit == Once::Many);
+                spoiled.units.extend(odd.map(|voucher| (unit, board.key(voucher.author))));
+            }
+        }
+        spoiled
     }
 
     /// Every answer that fits a commit.

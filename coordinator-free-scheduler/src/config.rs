@@ -95,6 +95,8 @@ pub const LIMITS: Limits = Limits {
 pub const VOID_PEERS_MAX: usize = 3;
 /// Openings overdue in one job before its author is not counted on there.
 pub const SILENT_MAX: u32 = 3;
+/// Units of all jobs together that a node holds as somebody's delegate: anybody may name it.
+pub const DELEGATED_UNITS_MAX: u64 = 200_000;
 /// Submitters whose jobs must speak against a peer before it is barred from all; this node's own suffice.
 pub const STRIKES_MAX: usize = 2;
 /// Wrong answers in one submitter's jobs before a peer is barred from them.

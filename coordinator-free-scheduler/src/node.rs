@@ -216,7 +216,8 @@ impl Node {
         }
         self.order.push(id);
         let phase = self.rng.below(256) as u8;
-        let auditor = Auditor::new(&manifest, self.config.me).map(Box::new);
+        let serves = self.may_sign(&manifest);
+        let auditor = Auditor::new(&manifest, self.config.me).filter(|_| serves).map(Box::new);
         let checker = self.checker(manifest.profile, manifest.owner);
         let mut job = Job::new(signed, manifest, now, phase);
         (job.auditor, job.checker) = (auditor, checker);

@@ -77,7 +77,7 @@ fn private_grid_verifies_all_despite_a_liar_a_crash_a_latecomer_and_a_sleeper() 
 
 #[test]
 fn open_grid_over_quic_is_joined_by_invite_and_verifies_all_despite_a_liar() {
-    const UNITS: u32 = 80;
+    const UNITS: u32 = 240;
     const ROUNDS: u32 = 10_000_000;
     let place = Place::new();
     let quic = ["--listen", "/ip4/127.0.0.1/udp/0/quic-v1", "--cores", "1"];

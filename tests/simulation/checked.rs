@@ -6,7 +6,7 @@ use tests::{
     scenario::{Churn, Kind, Network},
 };
 
-fn checked(seed: u64) -> Scenario {
+pub fn checked(seed: u64) -> Scenario {
     Scenario {
         peers: 12,
         units: 600,

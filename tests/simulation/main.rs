@@ -14,6 +14,7 @@ mod mischief;
 mod scenarios;
 mod strikes;
 mod troubles;
+mod two_faced;
 
 use coordinator_free_scheduler::{Node, RETIRE_MS, UNDONE_LOTS_MAX};
 use std::time::Duration;

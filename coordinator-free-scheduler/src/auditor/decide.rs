@@ -5,7 +5,7 @@ use super::{
 };
 use crate::{
     Answer, AuditStep, Hash, Millis, Nonce, PeerKey, Rng, UnitIndex,
-    verify::audited::{Audit, Check, Phase},
+    verify::audited::{Audit, Check, Member, Phase},
 };
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -120,7 +120,7 @@ impl Auditor {
         }
         let proofs = self.terms.proofs;
         let warm = self.proofs.known(proofs) >= MEMBERS_FEW;
-        let few = self.proofs.members(proofs, ONE_CLASS).len() < MEMBERS_FEW;
+        let few = self.candidates().len() < MEMBERS_FEW;
         if self.to_run.len() < DRAW_BELOW {
             self.draw_tests(warm, few, rng);
         }
@@ -130,7 +130,14 @@ impl Auditor {
         if computing || more || seen < quota(self.units) {
             return Vec::new();
         }
-        parts(&self.proofs.members(proofs, ONE_CLASS)).collect()
+        parts(&self.candidates()).collect()
+    }
+
+    /// Who may be on the roster by now.
+    fn candidates(&self) -> Vec<Member> {
+        let mut members = self.proofs.members(self.terms.proofs, ONE_CLASS);
+        members.retain(|member| !self.told_lost.contains(&member.key));
+        members
     }
 
     /// Draws units to compute: of each peer as many as it has to prove; an owner that knows too few draws

@@ -31,7 +31,7 @@ use alloc::{
 pub use plan::AuditPlan;
 use proofs::Proofs;
 pub use proofs::Trust;
-pub use replay::{Audited, Course, Flaw, Shown};
+pub use replay::{Audited, Course, Flaw, Shown, Spoiled};
 pub use story::Inside;
 use turn::Turn;
 pub use view::{AuditStage, AuditView};
@@ -72,7 +72,7 @@ pub struct Auditor {
     doubtful: BTreeSet<(UnitIndex, PeerKey)>,
     /// Units that this node computes for the sake of a stranger each.
     doubted: BTreeMap<PeerKey, UnitIndex>,
-    /// Answers of two-faced members that were shown by this node's word.
+    /// Answers of members that this node showed itself.
     worded: BTreeSet<(UnitIndex, MemberIndex)>,
     released: BTreeSet<UnitIndex>,
     /// Released units that are not verified for want of a voucher.

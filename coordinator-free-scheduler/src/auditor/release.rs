@@ -1,8 +1,6 @@
 //! The end of an audit: the answers, each with a voucher that shows it.
 use super::Auditor;
-use crate::{
-    Answer, AuditStep, Millis, Nonce, PeerKey, Release, UnitIndex, verify::audited::MemberIndex,
-};
+use crate::{Answer, AuditStep, Millis, Nonce, PeerKey, Release, UnitIndex};
 use alloc::{vec, vec::Vec};
 
 /// How long after the release the owner shows answers that their authors have not, milliseconds.
@@ -72,25 +70,22 @@ impl Auditor {
         true
     }
 
-    /// What nobody has shown.
-    pub fn reveal(&mut self, sealed: impl Fn(UnitIndex, PeerKey) -> bool) -> Option<AuditStep> {
-        let unrevealed = self.unrevealed(sealed);
+    /// What nobody has shown: `shown` tells whether a peer's answer to a unit is there for all to see.
+    pub fn reveal(&mut self, shown: impl Fn(UnitIndex, PeerKey) -> bool) -> Option<AuditStep> {
+        let unrevealed = self.unrevealed(shown);
         let step = (!unrevealed.is_empty()).then_some(AuditStep::Revealed(unrevealed))?;
         self.apply(&step);
         Some(step)
     }
 
-    /// Answers that counted, of units whose commits are not opened by their authors: `sealed` tells. Those
-    /// of members that keep two logs are shown by this node's word alone.
-    fn unrevealed(&self, sealed: impl Fn(UnitIndex, PeerKey) -> bool) -> Vec<Release> {
-        let hidden = |unit: UnitIndex, peer: PeerKey, place: &MemberIndex| {
-            let by_word = self.forked.contains(&peer) && !self.worded.contains(&(unit, *place));
-            by_word || sealed(unit, peer)
+    /// Answers of members to released units that are not there for all to see, and that this node has not
+    /// shown. Where their authors contradict themselves they stand by this node's word alone.
+    fn unrevealed(&self, shown: impl Fn(UnitIndex, PeerKey) -> bool) -> Vec<Release> {
+        let hidden = |unit: UnitIndex, peer: PeerKey| {
+            let place = self.places.get(&peer).filter(|_| self.released.contains(&unit));
+            place.is_some_and(|place| !self.worded.contains(&(unit, *place))) && !shown(unit, peer)
         };
-        let mine = self.answers.iter().filter(|((unit, peer), _)| {
-            let place = self.places.get(peer).filter(|_| self.released.contains(unit));
-            place.is_some_and(|place| hidden(*unit, *peer, place))
-        });
+        let mine = self.answers.iter().filter(|((unit, peer), _)| hidden(*unit, *peer));
         let release =
             |((unit, peer), (answer, nonce)): (&(UnitIndex, PeerKey), &(Answer, Nonce))| Release {
                 unit: *unit,

@@ -30,7 +30,7 @@ pub struct Audited {
     pub executions: u64,
     /// Units that rest on the owner's own computation.
     pub own_units: u32,
-    /// Answers of members that kept two logs: they rest on the signer's word.
+    /// Answers of members that contradict themselves: they rest on the signer's word.
     pub by_word: u32,
     /// Checks that were drawn and never came.
     pub silent: u32,
@@ -89,6 +89,15 @@ pub struct Course {
     two_faced: Option<LotIndex>,
 }
 
+/// Whose answers can be shown no more, as they said two things.
+#[derive(Clone, Debug, Default)]
+pub struct Spoiled {
+    /// Anywhere.
+    pub forked: BTreeSet<PeerKey>,
+    /// Of one unit.
+    pub units: BTreeSet<(UnitIndex, PeerKey)>,
+}
+
 /// An opened answer: its unit, its author, and what hid it.
 pub type Shown = (UnitIndex, PeerKey, Answer, Nonce);
 
@@ -128,7 +137,7 @@ impl Course {
         manifest: &Manifest,
         signer: PeerKey,
         shown: &[Shown],
-        forked: &BTreeSet<PeerKey>,
+        spoiled: &Spoiled,
     ) -> Result<Audited, Flaw> {
         if let Some(lot) = self.two_faced {
             return Err(Flaw::TwoFaced(lot));
@@ -142,8 +151,8 @@ impl Course {
             return Err(Flaw::Unfinished);
         }
         let mut auditor = Auditor::new(manifest, signer).ok_or(Flaw::Unfinished)?;
-        forked.iter().for_each(|peer| auditor.two_faced(*peer));
-        let by_word = self.by_word(forked);
+        spoiled.forked.iter().for_each(|peer| auditor.two_faced(*peer));
+        let by_word = self.by_word(spoiled);
         let known: BTreeSet<_> = shown.iter().map(|(unit, peer, ..)| (*unit, *peer)).collect();
         let new = |(unit, peer, ..): &Shown| !known.contains(&(*unit, *peer));
         let by_word: Vec<Shown> = by_word.into_iter().filter(new).collect();
@@ -192,15 +201,17 @@ impl Course {
         })
     }
 
-    /// Answers that the signer shows of members that keep two logs.
-    fn by_word(&self, forked: &BTreeSet<PeerKey>) -> Vec<Shown> {
+    /// Answers that the signer shows of members that contradict themselves.
+    fn by_word(&self, spoiled: &Spoiled) -> Vec<Shown> {
         let roster = self.roster();
         let shown = self.steps().flat_map(|step| match step {
             AuditStep::Revealed(all) => all.as_slice(),
             _ => &[],
         });
         let by = shown.filter_map(|one| {
-            let peer = roster.get(&one.member?).filter(|peer| forked.contains(peer))?;
+            let peer = roster.get(&one.member?)?;
+            let unfit = spoiled.forked.contains(peer) || spoiled.units.contains(&(one.unit, *peer));
+            let peer = Some(peer).filter(|_| unfit)?;
             Some((one.unit, *peer, one.answer.clone(), one.nonce))
         });
         by.collect()
@@ -311,8 +322,10 @@ fn check_seed(auditor: &Auditor, pass: u8, seed: Hash) -> Result<(), Flaw> {
 fn check_released(auditor: &Auditor, step: &AuditStep) -> Result<(), Flaw> {
     let (AuditStep::Released(all), Some(audit)) = (step, &auditor.audit) else { return Ok(()) };
     let right = |one: &&Release| {
-        let own = || auditor.own.get(&one.unit).map(|(answer, _)| answer);
-        audit.answer(one.unit).or_else(own) == Some(&one.answer)
+        let own = auditor.own.get(&one.unit).map(|(answer, _)| answer);
+        // What nobody shows any more the signer stands in for with its own.
+        let stands_in = one.member.is_none() && own == Some(&one.answer);
+        stands_in || audit.answer(one.unit).or(own) == Some(&one.answer)
     };
     match all.iter().find(|one| !right(one)) {
         Some(one) => Err(Flaw::Answer(one.unit)),

@@ -64,13 +64,10 @@ impl Turn {
         self.phase == Part::SteppingIn
     }
 
-    /// How long others are silent before it acts. An owner that came back takes over before a delegate
-    /// thinks that it is gone.
+    /// How long others are silent before it acts. An owner waits for nobody: who decides in its stead may
+    /// be slow, or mean to stop it.
     fn patience_ms(&self) -> u64 {
-        match self.rank {
-            0 => self.after_ms / 2,
-            rank => self.after_ms.saturating_mul(rank as u64),
-        }
+        self.after_ms.saturating_mul(self.rank as u64)
     }
 }
 
@@ -86,8 +83,8 @@ impl Auditor {
     }
 
     /// Looks at the clock: steps in, stands by, or gives a sign of life, which is the answer. `over` tells
-    /// whether the job is decided.
-    pub fn keep_turn(&mut self, now: Millis, over: bool) -> Option<AuditStep> {
+    /// whether the job is decided, `whole` whether this node is in all of its lots.
+    pub fn keep_turn(&mut self, now: Millis, over: bool, whole: bool) -> Option<AuditStep> {
         if self.turn.signers.len() < 2 {
             return None;
         }
@@ -98,7 +95,7 @@ impl Auditor {
         }
         let patience_ms = self.turn.patience_ms();
         let silent = self.turn.heard.is_none_or(|heard| now.since(heard) >= patience_ms);
-        if self.turn.phase == Part::Dormant && silent && !over {
+        if self.turn.phase == Part::Dormant && silent && !over && whole {
             self.turn.phase = Part::SteppingIn;
             self.news = true;
         }

@@ -144,11 +144,16 @@ impl Board {
         self.unit(unit)?.voucher(author)?.commit.one().copied()
     }
 
-    /// Whether a peer's answer to a unit is committed to and not shown.
-    pub fn is_sealed(&self, peer: PeerKey, unit: UnitIndex) -> bool {
+    /// Whether a peer's answer to a unit is here for all to see; units that are put away have all that
+    /// they need.
+    pub fn is_shown(&self, peer: PeerKey, unit: UnitIndex) -> bool {
+        if self.forked(peer) {
+            return false;
+        }
+        let Some(known) = self.unit(unit) else { return true };
         let author = self.by_key.get(&peer);
-        let voucher = author.and_then(|author| self.unit(unit)?.voucher(*author));
-        voucher.is_some_and(|voucher| voucher.unopened().is_some())
+        let voucher = author.and_then(|author| known.voucher(*author));
+        voucher.is_some_and(|voucher| voucher.live().is_some())
     }
 
     /// Whether a peer has said anything here.

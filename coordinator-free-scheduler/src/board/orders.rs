@@ -8,8 +8,9 @@
 //! things of one place has said nothing there, and harms that job alone.
 use super::unit::{AuthorIndex, Once};
 use crate::{
-    Answer, AuditStep, Nonce, PeerKey, Release, UnitIndex,
+    Answer, AuditStep, Hash, Nonce, PeerKey, Release, UnitIndex,
     verify::audited::{Check, Member, MemberIndex, ROSTER_MAX},
+    wire,
 };
 use alloc::{collections::BTreeMap, vec::Vec};
 
@@ -220,6 +221,25 @@ impl Orders {
     }
 }
 
+/// An answer that was released.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Released {
+    /// Its place in the signer's course.
+    pub place: u32,
+    /// The answer.
+    pub answer: Answer,
+    /// What hides it in the voucher that shows it.
+    pub nonce: Nonce,
+}
+
+impl Released {
+    /// What is said later holds. A signer that says two things in one place is two-faced: then the
+    /// same one holds everywhere.
+    fn rank(&self) -> (u32, Nonce, Hash) {
+        (self.place, self.nonce, Hash::of(&wire::encode(&self.answer)))
+    }
+}
+
 /// What a signer shows of a member's answer, or of its own.
 type Shown = (Option<MemberIndex>, Once<(Answer, Nonce)>);
 
@@ -232,8 +252,8 @@ pub struct UnitOrders {
     pub refused: Vec<PeerKey>,
     /// Who is to check it, and whether it was found silent; sorted.
     pub drawn: Vec<(MemberIndex, bool)>,
-    /// The answer.
-    pub released: Once<Answer>,
+    /// The answer that was released last, by its place in the signer's course.
+    pub released: Option<Released>,
     /// What members committed to, by the signer's word; the signer itself first. Sorted.
     pub shown: Vec<Shown>,
 }
@@ -242,7 +262,7 @@ impl UnitOrders {
     /// None yet.
     pub fn new(author: AuthorIndex) -> UnitOrders {
         let (refused, drawn, shown) = (Vec::new(), Vec::new(), Vec::new());
-        UnitOrders { author, refused, drawn, released: Once::Nothing, shown }
+        UnitOrders { author, refused, drawn, released: None, shown }
     }
 
     /// Joins in an order; answers whether it was new.
@@ -258,19 +278,19 @@ impl UnitOrders {
             },
             Order::Drawn(member) => self.draw(*member, false),
             Order::Silent(member) => self.draw(*member, true),
-            Order::Released(release) => {
-                self.released.join(release.answer.clone()) | self.show(release)
-            }
+            Order::Released(release, place) => self.release(release, *place) | self.show(release),
             Order::Revealed(release) => self.show(release),
         }
     }
 
-    /// What hides the released answer, if it was said of nobody's commit on a roster.
-    pub fn nonce(&self) -> Option<&Nonce> {
-        match self.shown.first()? {
-            (None, shown) => shown.one().map(|(_, nonce)| nonce),
-            (Some(_), _) => None,
+    fn release(&mut self, release: &Release, place: u32) -> bool {
+        let answer = release.answer.clone();
+        let released = Released { place, answer, nonce: release.nonce };
+        let later = self.released.as_ref().is_none_or(|known| known.rank() < released.rank());
+        if later {
+            self.released = Some(released);
         }
+        later
     }
 
     fn show(&mut self, release: &Release) -> bool {
@@ -316,15 +336,15 @@ pub enum Order<'a> {
     Drawn(MemberIndex),
     /// This one is not waited for any more.
     Silent(MemberIndex),
-    /// This is its answer.
-    Released(&'a Release),
+    /// This is its answer, by the step in this place.
+    Released(&'a Release, u32),
     /// This is what somebody committed to.
     Revealed(&'a Release),
 }
 
 impl<'a> Order<'a> {
-    /// What a step says of units.
-    pub fn of(step: &'a AuditStep) -> impl Iterator<Item = (UnitIndex, Order<'a>)> {
+    /// What a step in this place says of units.
+    pub fn of(place: u32, step: &'a AuditStep) -> impl Iterator<Item = (UnitIndex, Order<'a>)> {
         let (mut refused, mut drawn, mut silent, mut released, mut revealed) = Default::default();
         match step {
             AuditStep::Refused(said) => refused = said.as_slice(),
@@ -347,7 +367,8 @@ impl<'a> Order<'a> {
         let refused = refused.iter().map(|(unit, peer)| (*unit, Order::Refused(peer)));
         let drawn = drawn.iter().map(|check: &Check| (check.unit, Order::Drawn(check.member)));
         let silent = silent.iter().map(|check: &Check| (check.unit, Order::Silent(check.member)));
-        let released = released.iter().map(|one: &Release| (one.unit, Order::Released(one)));
+        let released = released.iter();
+        let released = released.map(move |one: &Release| (one.unit, Order::Released(one, place)));
         let revealed = revealed.iter().map(|one: &Release| (one.unit, Order::Revealed(one)));
         refused.chain(drawn).chain(silent).chain(released).chain(revealed)
     }

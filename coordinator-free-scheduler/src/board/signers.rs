@@ -70,7 +70,8 @@ impl Board {
         steps: &[AuditStep],
         merged: &mut Merged,
     ) {
-        for (unit, order) in steps.iter().flat_map(Order::of) {
+        let orders = (first..).zip(steps).flat_map(|(place, step)| Order::of(place, step));
+        for (unit, order) in orders {
             self.say(author, unit, Said::Order(order), merged);
         }
         let signer = self.key(author);
@@ -102,21 +103,18 @@ impl Board {
         }
     }
 
-    /// What the signers released of a unit: who steps in later has the last word.
+    /// What the signers released of a unit: the owner's word goes before a delegate's.
     pub(super) fn released(&self, known: &Unit) -> Decision {
         let by = |signer: &Orders| {
             let orders = known.orders_of(signer.author())?;
-            let released = orders.released.one()?;
+            let released = orders.released.as_ref()?;
             if !self.is_audited() {
-                return checked::decide(known, released, orders.nonce(), |author| {
-                    self.honest(author)
-                });
+                return checked::decide(known, released, |author| self.honest(author));
             }
             let vouches = |author| self.honest(author) && signer.may_vouch(self.key(author));
-            audited::decide(known, released, vouches)
+            audited::decide(known, &released.answer, vouches)
         };
-        let mut latest_first = self.signers.iter().rev().filter(|signer| signer.has_begun());
-        latest_first.find_map(by).unwrap_or_default()
+        self.orders().find_map(by).unwrap_or_default()
     }
 }
 

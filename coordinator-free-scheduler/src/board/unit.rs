@@ -425,13 +425,13 @@ impl<'a> Said<'a> {
     /// What a statement says of units.
     pub fn of(statement: &'a Statement) -> impl Iterator<Item = (UnitIndex, Said<'a>)> {
         let (mut commits, mut calls, mut openings, mut voids) = Default::default();
-        let mut steps: &[AuditStep] = &[];
+        let (mut from, mut steps): (u32, &[AuditStep]) = (0, &[]);
         match statement {
             Statement::Commits(said) => commits = said.as_slice(),
             Statement::Calls(said) => calls = said.as_slice(),
             Statement::Openings(said) => openings = said.as_slice(),
             Statement::Voids(said) => voids = said.as_slice(),
-            Statement::Audit { steps: said, .. } => steps = said.as_slice(),
+            Statement::Audit { first, steps: said } => (from, steps) = (*first, said.as_slice()),
             Statement::Claim(_)
             | Statement::Cancel
             | Statement::Sealed(_)
@@ -441,7 +441,7 @@ impl<'a> Said<'a> {
         let calls = calls.iter().map(|call| (call.unit, Said::Call(call)));
         let openings = openings.iter().map(|opening| (opening.unit, Said::Opening(opening)));
         let voids = voids.iter().map(|(unit, void)| (*unit, Said::Void(*void)));
-        let orders = steps.iter().flat_map(Order::of);
+        let orders = (from..).zip(steps).flat_map(|(place, step)| Order::of(place, step));
         let orders = orders.map(|(unit, order)| (unit, Said::Order(order)));
         commits.chain(calls).chain(openings).chain(voids).chain(orders)
     }

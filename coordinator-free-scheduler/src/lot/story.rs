@@ -35,7 +35,7 @@ impl Lot {
             refused: said.map(|orders| orders.refused.clone()).unwrap_or_default(),
             own: inside.own || by_signer,
             disputed: inside.disputed,
-            released: said.is_some_and(|orders| orders.released.one().is_some()),
+            released: said.is_some_and(|orders| orders.released.is_some()),
         })
     }
 
@@ -169,7 +169,7 @@ impl Lot {
         inside: Inside,
     ) -> Wait {
         let said = known.orders_of(orders.author());
-        if said.is_some_and(|said| said.released.one().is_some()) {
+        if said.is_some_and(|said| said.released.is_some()) {
             return Wait::Openings(self.unopened(known));
         }
         let checks = self.checks_due(known);

@@ -2,9 +2,9 @@
 //!
 //! The owner runs the check and releases the answer; others take its word, which can harm its own job
 //! alone. What it is not: proof of the fuel that an answer claims; that nobody has counted again.
-use crate::{
-    Answer, Nonce,
-    board::unit::{AuthorIndex, Decision, Unit, Voucher},
+use crate::board::{
+    orders::Released,
+    unit::{AuthorIndex, Decision, Unit, Voucher},
 };
 use alloc::vec::Vec;
 
@@ -12,12 +12,14 @@ use alloc::vec::Vec;
 /// same answer. `honest` leaves out authors who do.
 pub fn decide(
     unit: &Unit,
-    released: &Answer,
-    nonce: Option<&Nonce>,
+    released: &Released,
     honest: impl Fn(AuthorIndex) -> bool,
 ) -> Option<Decision> {
-    let gave = |voucher: &&Voucher| voucher.live() == Some(released) && honest(voucher.author);
-    let meant = |voucher: &&Voucher| voucher.opening.one().map(|opened| &opened.nonce) == nonce;
+    let gave =
+        |voucher: &&Voucher| voucher.live() == Some(&released.answer) && honest(voucher.author);
+    let meant = |voucher: &&Voucher| {
+        voucher.opening.one().is_some_and(|opened| opened.nonce == released.nonce)
+    };
     let author = |voucher: &Voucher| voucher.author;
     let vouchers = || unit.vouchers.iter().filter(gave);
     let mut authors: Vec<AuthorIndex> = vouchers().filter(meant).map(author).collect();

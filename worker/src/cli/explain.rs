@@ -2,7 +2,6 @@
 use super::Failure;
 use super::node::{self, NodeArguments, printable};
 use super::status::audit_line;
-use super::status::audit_line;
 use dugnad_client::explain::{JobStory, LotStory, PartStory, UnitStory, VoucherStory};
 
 /// Lots and peers that are shown; `--json` tells all.

@@ -64,6 +64,10 @@ impl Shared {
         peer: PeerKey,
         answer: Answer,
     ) -> Result<bool, Void> {
+        // Fuel is taken on trust, but not more of it than the job allows.
+        if answer.fuel > manifest.work.limits.fuel {
+            return Ok(false);
+        }
         let output = match answer.outcome {
             Outcome::Exit { code: 0, digest, bytes } => {
                 let output = self.assets.read(digest, &[peer]).await.map_err(void)?;
@@ -81,7 +85,12 @@ impl Shared {
         let (done, ended) = oneshot::channel();
         self.executor.spawn(CHECK_TAG, run, move |ran| drop(done.send(ran)));
         let end = ended.await.map_err(|_| Void::Interrupted)?.end?;
-        Ok(if checks { end.outcome.is_success() } else { end == answer })
+        match end.outcome {
+            _ if !checks => Ok(end == answer),
+            Outcome::Exit { code, .. } => Ok(code == 0),
+            // The check itself failed: that says nothing of whose answer it was.
+            _ => Err(Void::Unavailable),
+        }
     }
 }
 

@@ -36,8 +36,9 @@ impl Handle {
     /// Makes it a job, or answers the one that it is already.
     pub(super) async fn accept(&self, submission: Submission) -> Result<Submitted, Refusal> {
         let again = submission.again;
+        let named = submission.delegates.is_some() || submission.delegate_after_s.is_some();
         let manifest = self.manifest_of(submission).await?;
-        let known = if again { None } else { self.same(&manifest).await? };
+        let known = if again { None } else { self.same(&manifest, named).await? };
         let (job, profile) = match known {
             Some(standing) => (standing.job, standing.profile),
             None => {
@@ -209,17 +210,31 @@ impl Handle {
     }
 
     /// The job that this node has submitted already with the same work, profile and merging.
-    async fn same(&self, manifest: &Manifest) -> Result<Option<Standing>, Refusal> {
+    async fn same(
+        &self,
+        manifest: &Manifest,
+        delegates_named: bool,
+    ) -> Result<Option<Standing>, Refusal> {
         let (work, merge) = (manifest.work.id(), manifest.merge);
         // Seeds and delegates follow from the rest, and from when it was submitted.
         let profile = profile_of(manifest.profile);
         let mut jobs = self.ask(Command::Jobs).await?.into_iter();
         let same = |job: &Standing| {
             let asked = job.work == work && job.merge == merge;
-            asked && profile_of(job.profile) == profile
+            let terms =
+                !delegates_named || delegates_of(job.profile) == delegates_of(manifest.profile);
+            asked && terms && profile_of(job.profile) == profile
         };
         let goes_on = |job: &Standing| job.own && job.status.state != JobState::Cancelled;
         Ok(jobs.find(|job| goes_on(job) && same(job)))
+    }
+}
+
+/// Who may decide in the stead of a job's owner, and when.
+fn delegates_of(profile: Profile) -> Option<(Vec<PeerKey>, u16)> {
+    match profile {
+        Profile::Audited(terms) => Some((terms.delegates().collect(), terms.delegate_after_s)),
+        Profile::Quorum { .. } | Profile::Checked => None,
     }
 }
 
