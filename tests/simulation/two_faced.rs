@@ -3,8 +3,11 @@ use crate::{
     audited::{audited, evidence, replay},
     checked::checked,
 };
-use coordinator_free_scheduler::{Opening, SignedBatch, Statement, statement::Batch, wire};
-use std::time::Duration;
+use coordinator_free_scheduler::{
+    Answer, AuditStep, Board, Commit, Hash, Opening, PeerKey, Place, Profile, Release, SignedBatch,
+    Statement, Verdict, commitment, statement::Batch, wire,
+};
+use std::{sync::Arc, time::Duration};
 use tests::{Scenario, World, truth};
 
 /// The peer that does it, once it is gone: what follows in its log is said by somebody else.
@@ -61,6 +64,48 @@ fn a_member_that_contradicts_itself_spoils_no_certificate() {
         by_word += audited.by_word;
     }
     assert!(by_word > 0, "some of what it had said counted");
+}
+
+/// Whatever arrives first, all boards come to what the owner said last of a unit.
+#[test]
+fn the_last_release_of_a_unit_holds() {
+    let (owner, first, second) = (truth::key(0), truth::key(1), truth::key(2));
+    let signed = truth::urgent(owner, 1, 1, Profile::Checked, 0, (1, 0));
+    let (job, manifest) = (signed.id(), signed.open().expect("a manifest"));
+    let answers = [truth::right(job, 0, 7), truth::right(job, 0, 8)];
+    let opened = |peer: PeerKey, answer: &Answer| {
+        let (answer, nonce) = (answer.clone(), truth::nonce(peer, job, 0));
+        let hash = commitment(job, 0, peer, &answer, &nonce);
+        let opening = Opening { unit: 0, answer, nonce, cites: Vec::new() };
+        let commit = Commit { unit: 0, hash };
+        vec![Statement::Commits(vec![commit]), Statement::Openings(vec![opening])]
+    };
+    let release = |peer: PeerKey, answer: &Answer| {
+        let (answer, nonce) = (answer.clone(), truth::nonce(peer, job, 0));
+        AuditStep::Released(vec![Release { unit: 0, member: None, answer, nonce }])
+    };
+    let steps = [release(first, &answers[0]), release(second, &answers[1])];
+    // What another run of the owner said later, though its place comes first.
+    let (early, late) = (vec![steps[0].clone()], vec![steps[1].clone()]);
+    let said = [
+        (first, 1, opened(first, &answers[0])),
+        (second, 1, opened(second, &answers[1])),
+        (owner, 1, vec![Statement::Audit { first: 0, steps: early }]),
+        (owner, 2, vec![Statement::Audit { first: 1, steps: late }]),
+    ];
+    for order in [[0, 1, 2, 3], [3, 2, 1, 0], [2, 3, 0, 1], [1, 3, 0, 2]] {
+        let mut board = Board::new(job, &manifest, 0);
+        for at in order {
+            let (author, incarnation, statements) = said[at].clone();
+            let place = Place { incarnation, sequence: 0 };
+            let batch = Batch { job, lot: 0, author, place, previous: Hash::default(), statements };
+            let signed = SignedBatch::new(wire::encode(&batch).into(), truth::SIGNATURE);
+            board.merge(signed, Arc::new(batch)).expect("it fits");
+        }
+        let verdict = board.verdicts(0..1).pop().expect("of one unit");
+        let expected = Verdict::Verified { answer: answers[1].clone(), vouchers: vec![second] };
+        assert_eq!(verdict, expected, "in the order {order:?}");
+    }
 }
 
 #[test]
