@@ -7,7 +7,11 @@ use crate::{
     Answer, AuditStep, JobId, Millis, Node, Nonce, Output, PeerKey, Profile, Release, UnitIndex,
     Void, lot::Lot,
 };
-use alloc::{collections::BTreeMap, vec, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, VecDeque},
+    vec,
+    vec::Vec,
+};
 
 /// Answers that are being checked at a time, at most.
 const CHECKS_MAX: usize = 1_024;
@@ -19,6 +23,10 @@ const UNCHECKED_MAX: u32 = 3;
 pub struct Checker {
     /// The answers of these units that are being checked, one each, or are about to be decided.
     asked: BTreeMap<UnitIndex, Asked>,
+    /// How many of them are being checked.
+    in_hand: usize,
+    /// Units that wait for room; each look at the clock finds them anew.
+    backlog: VecDeque<UnitIndex>,
     /// Answers that could not be checked, by their authors.
     unchecked: BTreeMap<PeerKey, u32>,
 }
@@ -32,22 +40,16 @@ struct Asked {
     ended: Option<Millis>,
 }
 
-impl Checker {
-    fn in_hand(&self) -> usize {
-        self.asked.values().filter(|asked| asked.ended.is_none()).count()
-    }
-}
-
 impl Node {
     /// Has answers to these units checked, where there are any.
     pub(crate) fn check_units(&mut self, id: JobId, units: impl Iterator<Item = UnitIndex>) {
         let Some(job) = self.jobs.get_mut(&id).filter(|job| !job.over) else { return };
         let Some(checker) = &mut job.checker else { return };
-        let room = CHECKS_MAX.saturating_sub(checker.in_hand());
         let mut answers = Vec::new();
         for unit in units {
-            if answers.len() >= room {
-                break;
+            if checker.in_hand >= CHECKS_MAX {
+                checker.backlog.push_back(unit);
+                continue;
             }
             let lot = job.lots.get(&job.manifest.lot_of(unit));
             let answer = lot.and_then(|lot| lot.to_check(unit));
@@ -55,6 +57,7 @@ impl Node {
                 && !checker.asked.contains_key(&unit)
             {
                 answers.push((unit, peer, answer.clone()));
+                checker.in_hand += 1;
                 checker.asked.insert(unit, Asked { peer, answer, nonce, ended: None });
             }
         }
@@ -78,6 +81,7 @@ impl Node {
         let asked = checker.asked.get_mut(&unit).filter(|asked| asked.peer == peer);
         let Some(asked) = asked.filter(|asked| asked.ended.is_none()) else { return };
         asked.ended = Some(now);
+        checker.in_hand -= 1;
         let lost = |convicted| AuditStep::Lost { peer, convicted };
         let steps = match right {
             Ok(true) => {
@@ -95,7 +99,20 @@ impl Node {
                 [refused].into_iter().chain(often).collect()
             }
         };
+        let next = self.next_checks(id);
         self.say_steps(now, id, steps);
+        self.check_units(id, next.into_iter());
+    }
+
+    /// Units that waited for room, once there is much of it: they are handed over together.
+    fn next_checks(&mut self, id: JobId) -> Vec<UnitIndex> {
+        let checker = self.jobs.get_mut(&id).and_then(|job| job.checker.as_mut());
+        let Some(checker) = checker.filter(|checker| checker.in_hand <= CHECKS_MAX / 2) else {
+            return Vec::new();
+        };
+        let room = CHECKS_MAX - checker.in_hand;
+        let most = checker.backlog.len().min(room);
+        checker.backlog.drain(..most).collect()
     }
 
     /// Looks for answers in all checked jobs of this node; what was said of one takes a while to hold.
@@ -106,6 +123,7 @@ impl Node {
             let Some(job) = self.jobs.get_mut(&id) else { continue };
             let undecided: Vec<UnitIndex> = job.lots.values().flat_map(Lot::undecided).collect();
             let Some(checker) = &mut job.checker else { continue };
+            checker.backlog.clear();
             checker
                 .asked
                 .retain(|_, asked| asked.ended.is_none_or(|ended| now.since(ended) < patience_ms));
