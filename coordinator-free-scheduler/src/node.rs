@@ -286,8 +286,8 @@ impl Node {
         let Some(lot) = self.lot(id, index) else { return Ok(Vec::new()) };
         lot.unit_fuel = unit_fuel;
         let (merged, changes) = lot.merge(signed, batch.clone(), now, &pace)?;
-        let sealed = merged.sealed.into_iter().filter(|(_, to, _)| *to == me);
-        let sealed = sealed.map(|(author, _, sealed)| (lot.board.key(author), sealed));
+        let sealed = merged.sealed.into_iter();
+        let sealed = sealed.map(|(author, sealed)| (lot.board.key(author), sealed));
         let fits =
             |(peer, sealed): &(PeerKey, SealedAnswer)| lot.board.may_answer(me, *peer, sealed.unit);
         let sealed: Vec<(PeerKey, SealedAnswer)> = sealed.filter(fits).collect();

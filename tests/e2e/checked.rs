@@ -1,5 +1,7 @@
 //! Checked jobs between real processes: the module's own `verify` says what is right.
-use crate::harness::{Node, Place, end_all, field, module, number, run, text, wait_for};
+use crate::harness::{
+    Node, Place, assert_all_right, end_all, field, module, number, run, text, wait_for,
+};
 
 const UNITS: u32 = 300;
 
@@ -32,11 +34,7 @@ fn a_unit_is_computed_once_and_a_liar_is_caught_at_its_first_lie() {
     let command = ["demo", "--json", "--task", "nothing", "--profile", "checked", "--nodes", "4"];
     let rest = ["--liars", "2", "--units", "1200", "--out", text(&out)];
     let report = run([&command[..], &rest].concat()).json();
-    for (name, expected) in
-        [("verified", 1200), ("failed", 0), ("wrong_accepted", 0), ("honest_banned", 0)]
-    {
-        assert_eq!(number(&report, name), expected, "{name} in {report}");
-    }
+    assert_all_right(&report, 1200);
     let redundancy = field(&report, "redundancy").as_f64().expect("a number");
     assert!(redundancy < 2.0, "{report}");
     let verified = run(["verify", text(&out.join("results")), "--json"]).json();

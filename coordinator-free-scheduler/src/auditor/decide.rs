@@ -28,12 +28,9 @@ impl Auditor {
             return steps;
         }
         while core::mem::take(&mut self.news) {
-            let wrong = self.newly_wrong();
             let fresh = match self.audit.as_ref().map(Audit::phase) {
                 None => self.proving(rng),
-                Some(Phase::Executing | Phase::Checking) if !wrong.is_empty() => wrong,
-                Some(Phase::Executing) => self.executing(),
-                Some(Phase::Checking) => self.checking(now),
+                Some(Phase::Executing | Phase::Checking) => self.pass(now),
                 Some(Phase::Released(_) | Phase::Quarantined) => self.releasing(),
             };
             self.news = !fresh.is_empty();
@@ -167,13 +164,22 @@ impl Auditor {
 
     // ---- a pass ------------------------------------------------------------------------------
 
+    fn pass(&mut self, now: Millis) -> Vec<AuditStep> {
+        let wrong = self.newly_wrong();
+        match self.audit.as_ref().map(Audit::phase) {
+            _ if !wrong.is_empty() => wrong,
+            Some(Phase::Executing) => self.executing(),
+            _ => self.checking(now),
+        }
+    }
+
     fn executing(&mut self) -> Vec<AuditStep> {
         let Some(audit) = &self.audit else { return Vec::new() };
-        // Tried out on a copy of what counts, since each that counts leaves less for the next.
         // Of what somebody answered already checks and disputes decide, in an order that all lots keep.
         let own = self.own.keys().filter(|unit| audit.is_unexecuted(**unit));
         let own: Vec<UnitIndex> = own.copied().collect();
         let mut refused: Vec<_> = self.unreadable.iter().copied().collect();
+        // Tried out on a copy of what counts, since each that counts leaves less for the next.
         let mut counted = Vec::new();
         let mut taken: BTreeSet<UnitIndex> = BTreeSet::new();
         let mut took = BTreeMap::new();
@@ -184,8 +190,8 @@ impl Auditor {
                 continue;
             };
             let more = took.entry(member).or_insert(0);
-            let open = audit.is_unexecuted(*unit) && !taken.contains(unit);
-            let open = open && !self.own.contains_key(unit);
+            let given = taken.contains(unit) || self.own.contains_key(unit);
+            let open = audit.is_unexecuted(*unit) && !given;
             match open && audit.may_take_more(member, *more) {
                 true => {
                     taken.insert(*unit);
@@ -196,9 +202,7 @@ impl Auditor {
             }
         }
         let strangers = refused.iter().filter(|(_, peer)| !self.places.contains_key(peer));
-        for (unit, peer) in strangers.copied().collect::<Vec<_>>() {
-            self.doubtful.insert((unit, peer));
-        }
+        self.doubtful.extend(strangers.copied());
         let mut steps = Vec::new();
         if !counted.is_empty() {
             steps.push(AuditStep::Counted(counted));

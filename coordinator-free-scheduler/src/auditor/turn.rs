@@ -21,7 +21,7 @@ pub struct Turn {
     phase: Part,
     /// Another signer acts, or the job is over without this one.
     waits: bool,
-    /// When another signer was last heard; none of an owner that never heard one.
+    /// When another signer was last heard, or waited for first.
     heard: Option<Millis>,
     spoke: Millis,
 }
@@ -89,12 +89,9 @@ impl Auditor {
             return None;
         }
         let done_by_others = over && !self.has_released_all();
-        if self.turn.rank > 0 {
-            // Known since now, if nothing was heard yet.
-            self.turn.heard.get_or_insert(now);
-        }
-        let patience_ms = self.turn.patience_ms();
-        let silent = self.turn.heard.is_none_or(|heard| now.since(heard) >= patience_ms);
+        // If nothing was heard yet, others are silent since now.
+        let heard = *self.turn.heard.get_or_insert(now);
+        let silent = now.since(heard) >= self.turn.patience_ms();
         if self.turn.phase == Part::Dormant && silent && !over && whole {
             self.turn.phase = Part::SteppingIn;
             self.news = true;

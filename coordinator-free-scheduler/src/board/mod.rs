@@ -34,7 +34,8 @@ pub struct Board {
     cancelled: bool,
     /// Of an audited job, in the order in which they step in: the owner first.
     signers: Vec<Orders>,
-    blames: Option<PeerKey>,
+    /// The signer that this node is, if it is one.
+    me: Option<PeerKey>,
     digest: Option<Hash>,
 }
 
@@ -49,8 +50,8 @@ pub struct Merged {
     pub restored: Vec<UnitIndex>,
     /// The author's latest claim.
     pub claim: Option<(AuthorIndex, ClaimedUnits)>,
-    /// Answers for one signer alone, with their authors and the signer.
-    pub sealed: Vec<(AuthorIndex, PeerKey, SealedAnswer)>,
+    /// Answers for this node alone, as a signer, with their authors.
+    pub sealed: Vec<(AuthorIndex, SealedAnswer)>,
     /// Whether a signer said something about all units.
     pub ordered: bool,
     /// Bad deeds of the author; what they were part of was left out.
@@ -76,7 +77,7 @@ impl Board {
             by_key: BTreeMap::new(),
             cancelled: false,
             signers: signers.collect(),
-            blames: None,
+            me: None,
             digest: None,
         }
     }
@@ -244,9 +245,11 @@ impl Board {
                 {
                     merged.faults.push(Fault::NotAudited);
                 }
-                Statement::Sealed(answers) => merged.hear_sealed(author, self.owner, answers),
+                Statement::Sealed(answers) => {
+                    self.hear_sealed(author, self.owner, answers, merged);
+                }
                 Statement::SealedFor { to, answers } => {
-                    merged.hear_sealed(author, *to, answers);
+                    self.hear_sealed(author, *to, answers, merged);
                 }
                 Statement::Audit { .. } if !self.admits(author, statement) => {
                     merged.faults.push(Fault::NotTheOwner);
@@ -299,8 +302,8 @@ impl Board {
     fn decide(&mut self, merged: &mut Merged) {
         if merged.ordered {
             // Who is trusted, or was just convicted, bears on what was said before.
-            let blames = self.blames.is_some();
-            let heard = |slot: &Slot| slot.is_ordered() || blames && slot.is_known();
+            let signs = self.me.is_some();
+            let heard = |slot: &Slot| slot.is_ordered() || signs && slot.is_known();
             let units = self.units.iter().enumerate().filter(|(_, slot)| heard(slot));
             merged.touched.extend(units.map(|(at, _)| self.first + at as u32));
         }
@@ -339,11 +342,11 @@ impl Board {
             }
             Profile::Audited(_) | Profile::Checked => self.released(known),
         };
-        let blamed = self.blames.and_then(|signer| self.orders_of(signer));
+        let mine = self.me.and_then(|me| self.orders_of(me));
         let convicts = |author| match self.profile {
             Profile::Quorum { .. } => true,
             Profile::Audited(_) | Profile::Checked => {
-                blamed.is_some_and(|signer| signer.is_convicted(self.key(author)))
+                mine.is_some_and(|mine| mine.is_convicted(self.key(author)))
             }
         };
         known.stand(decision, counts, convicts)

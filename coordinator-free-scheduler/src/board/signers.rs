@@ -14,10 +14,10 @@ use crate::{
 use alloc::vec::Vec;
 
 impl Board {
-    /// Takes a peer's word for who was wrong, if it is a signer, as the signer itself does. To others it
-    /// proves nothing: they may be strangers to it.
-    pub fn blame(&mut self, signer: PeerKey) {
-        self.blames = self.orders_of(signer).map(Orders::signer);
+    /// This is the board of a peer's own node. If that is a signer, it reads what is sealed to it, and takes
+    /// its own word for who was wrong; to others that proves nothing: they may be strangers to it.
+    pub fn serve(&mut self, peer: PeerKey) {
+        self.me = self.orders_of(peer).map(Orders::signer);
     }
 
     /// Whether its signers say what becomes of it.
@@ -81,6 +81,19 @@ impl Board {
         merged.ordered |= orders.settle();
     }
 
+    /// Keeps what is sealed to this node; to others it is nothing but bytes.
+    pub(super) fn hear_sealed(
+        &self,
+        author: AuthorIndex,
+        to: PeerKey,
+        answers: &[SealedAnswer],
+        merged: &mut Merged,
+    ) {
+        if self.me == Some(to) {
+            merged.sealed.extend(answers.iter().map(|sealed| (author, sealed.clone())));
+        }
+    }
+
     /// Opens what signers show of others' answers, where these are what was committed to: nobody's word
     /// but an author's own makes it say anything.
     pub(super) fn show(&self, unit: UnitIndex, known: &mut Unit) {
@@ -115,16 +128,5 @@ impl Board {
             audited::decide(known, &released.answer, vouches)
         };
         self.orders().find_map(by).unwrap_or_default()
-    }
-}
-
-impl Merged {
-    pub(super) fn hear_sealed(
-        &mut self,
-        author: AuthorIndex,
-        to: PeerKey,
-        answers: &[SealedAnswer],
-    ) {
-        self.sealed.extend(answers.iter().map(|sealed| (author, to, sealed.clone())));
     }
 }

@@ -145,7 +145,7 @@ impl Lot {
         let at_once = matches!(manifest.profile, Profile::Quorum { n: 1, .. } | Profile::Checked);
         let mut board = Board::new(job, manifest, lot);
         let index = board.author(me).unwrap_or_default();
-        board.blame(me);
+        board.serve(me);
         let draw = Hash::derive("dugnad 1 lot draw", &[&job.0.0, &lot.to_le_bytes()]);
         let units = range.len();
         let offset = Hash::derive("dugnad 1 block offset", &[&draw.0, &me.0]).prefix();

@@ -78,3 +78,12 @@ pub fn field<'a>(value: &'a Value, name: &str) -> &'a Value {
 pub fn number(value: &Value, name: &str) -> u64 {
     field(value, name).as_u64().unwrap_or_else(|| panic!("{name:?} is no count in {value}"))
 }
+
+/// Fails unless a demo's report says that every unit was verified, and nobody wronged.
+pub fn assert_all_right(report: &Value, units: u64) {
+    for (name, expected) in
+        [("verified", units), ("failed", 0), ("wrong_accepted", 0), ("honest_banned", 0)]
+    {
+        assert_eq!(number(report, name), expected, "{name} in {report}");
+    }
+}

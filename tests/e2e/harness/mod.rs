@@ -8,7 +8,7 @@ pub mod module;
 mod node;
 mod processes;
 
-pub use command::{Done, dugnad, field, finish, number, run};
+pub use command::{Done, assert_all_right, dugnad, field, finish, number, run};
 pub use http::get;
 pub use node::{Node, end_all};
 pub use processes::{processes_naming, signal};

@@ -17,7 +17,7 @@ pub fn framed(input: &[u8], output: &[u8]) -> Vec<u8> {
     [&(input.len() as u64).to_le_bytes()[..], input, output].concat()
 }
 
-/// Enters an instance to check an output.
+/// Enters an instance, which has begun, to check an output.
 pub fn enter(
     store: &mut Store<Guest>,
     instance: Instance,
@@ -27,11 +27,7 @@ pub fn enter(
 ) -> Result<()> {
     let verify = loaded.verify.as_ref().ok_or_else(lost_export)?;
     match &loaded.entry {
-        Entry::Command { .. } => function::<(), ()>(store, instance, verify)?.call(store, ()),
-        Entry::Stepped { initialize, .. } => {
-            if let Some(initialize) = initialize {
-                function::<(), ()>(store, instance, initialize)?.call(&mut *store, ())?;
-            }
+        Entry::Command { .. } | Entry::Stepped { .. } => {
             function::<(), ()>(store, instance, verify)?.call(store, ())
         }
         Entry::Plain { alloc, .. } => check_plain(store, instance, (alloc, verify), input, output),

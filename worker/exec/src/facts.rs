@@ -100,11 +100,12 @@ impl Facts {
         let types = Validator::new_with_features(features()).validate_all(module)?;
         let types = types.as_ref();
         check_tables(types)?;
-        let kind = kind(types)?;
+        let exports = Exports::of(types);
+        let kind = kind(&exports)?;
         check_imports(types, kind, contract)?;
         let verifies = match kind {
-            Kind::Command | Kind::Stepped => exports(types, "verify", &[], &[]),
-            Kind::Plain => exports(types, "verify", &[ValType::I32; 4], &[ValType::I32]),
+            Kind::Command | Kind::Stepped => exports.function("verify", &[], &[]),
+            Kind::Plain => exports.function("verify", &[ValType::I32; 4], &[ValType::I32]),
         };
         Ok(Facts { kind, memory_bytes_min: memory_bytes_min(types), verifies })
     }
@@ -182,21 +183,18 @@ fn memory_bytes_min(types: TypesRef<'_>) -> u64 {
 }
 
 /// The kind by exports; `_start` goes first, since compilers add exports to commands.
-fn kind(types: TypesRef<'_>) -> Result<Kind, Refusal> {
+fn kind(exports: &Exports<'_>) -> Result<Kind, Refusal> {
     use ValType::{I32, I64};
-    let is_function = |name, parameters: &[ValType], results: &[ValType]| {
-        exports(types, name, parameters, results)
-    };
-    if is_function("_start", &[], &[]) {
+    if exports.function("_start", &[], &[]) {
         return Ok(Kind::Command);
     }
-    if is_function("init", &[], &[]) && is_function("step", &[I64], &[]) {
+    if exports.function("init", &[], &[]) && exports.function("step", &[I64], &[]) {
         return Ok(Kind::Stepped);
     }
-    let has_memory = matches!(export(types, "memory"), Some(EntityType::Memory(_)));
+    let has_memory = matches!(exports.named.get("memory"), Some(EntityType::Memory(_)));
     match has_memory
-        && is_function("alloc", &[I32], &[I32])
-        && is_function("run", &[I32, I32], &[I64])
+        && exports.function("alloc", &[I32], &[I32])
+        && exports.function("run", &[I32, I32], &[I64])
     {
         true => Ok(Kind::Plain),
         false => Err(Refusal {
@@ -209,19 +207,26 @@ fn kind(types: TypesRef<'_>) -> Result<Kind, Refusal> {
     }
 }
 
-fn export(types: TypesRef<'_>, wanted: &str) -> Option<EntityType> {
-    let mut exports = types.core_exports().into_iter().flatten();
-    exports.find(|(name, _)| *name == wanted).map(|(_, entity)| entity)
+/// What a module exports, by name.
+struct Exports<'a> {
+    types: TypesRef<'a>,
+    named: HashMap<&'a str, EntityType>,
 }
 
-/// Whether it exports a function of this type.
-fn exports(types: TypesRef<'_>, name: &str, parameters: &[ValType], results: &[ValType]) -> bool {
-    match export(types, name) {
-        Some(EntityType::Func(id) | EntityType::FuncExact(id)) => {
-            let function = types[id].unwrap_func();
-            function.params() == parameters && function.results() == results
+impl<'a> Exports<'a> {
+    fn of(types: TypesRef<'a>) -> Exports<'a> {
+        Exports { types, named: types.core_exports().into_iter().flatten().collect() }
+    }
+
+    /// Whether there is a function of this type.
+    fn function(&self, name: &str, parameters: &[ValType], results: &[ValType]) -> bool {
+        match self.named.get(name) {
+            Some(EntityType::Func(id) | EntityType::FuncExact(id)) => {
+                let function = self.types[*id].unwrap_func();
+                function.params() == parameters && function.results() == results
+            }
+            _ => false,
         }
-        _ => false,
     }
 }
 

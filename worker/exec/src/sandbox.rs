@@ -234,6 +234,9 @@ fn enter(
     if let Some(start) = &loaded.start {
         function::<(), ()>(store, instance, start)?.call(&mut *store, ())?;
     }
+    if let Entry::Stepped { initialize: Some(initialize), .. } = &loaded.entry {
+        function::<(), ()>(store, instance, initialize)?.call(&mut *store, ())?;
+    }
     if let Some(output) = check {
         return check::enter(store, instance, loaded, input, output);
     }
@@ -245,17 +248,10 @@ fn enter(
             let run = function::<(u32, u32), u64>(store, instance, run)?;
             enter_plain(store, memory, alloc, run, input)
         }
-        Entry::Stepped { initialize, init, step, .. } => {
-            if let Some(initialize) = initialize {
-                function::<(), ()>(store, instance, initialize)?.call(&mut *store, ())?;
-            }
-            match number {
-                None | Some(0) => function::<(), ()>(store, instance, init)?.call(store, ()),
-                Some(number) => {
-                    function::<u64, ()>(store, instance, step)?.call(store, number.into())
-                }
-            }
-        }
+        Entry::Stepped { init, step, .. } => match number {
+            None | Some(0) => function::<(), ()>(store, instance, init)?.call(store, ()),
+            Some(number) => function::<u64, ()>(store, instance, step)?.call(store, number.into()),
+        },
     }
 }
 

@@ -1,7 +1,7 @@
 //! Verdicts and standings as the API shows them.
 use super::status::Standing;
 use crate::{net, telemetry::outcome_kind};
-use coordinator_free_scheduler::{AuditView, JobState, Outcome, PeerKey, Verdict};
+use coordinator_free_scheduler::{AuditView, JobState, Outcome, Profile, Verdict};
 use dugnad_client::{AuditStage, AuditStatus, BlobHash, JobStatus};
 
 /// Why a decided unit has no output, in a few words.
@@ -43,11 +43,15 @@ pub fn shown(standing: Standing) -> JobStatus {
         name: standing.name,
         work: dugnad_client::WorkId(standing.work.0.0),
         merge: standing.merge.map(|merge| BlobHash(merge.0)),
-        audit: standing.audit.map(|view| shown_audit(view, &standing.delegates)),
+        audit: standing.audit.map(|view| shown_audit(view, standing.profile)),
     }
 }
 
-fn shown_audit(view: AuditView, delegates: &[PeerKey]) -> AuditStatus {
+fn shown_audit(view: AuditView, profile: Profile) -> AuditStatus {
+    let delegates = match profile {
+        Profile::Audited(terms) => terms.delegates().map(net::peer_id).collect(),
+        Profile::Quorum { .. } | Profile::Checked => Vec::new(),
+    };
     let stage = match view.stage {
         coordinator_free_scheduler::AuditStage::Proving => AuditStage::Proving,
         coordinator_free_scheduler::AuditStage::Executing => AuditStage::Executing,
@@ -58,7 +62,7 @@ fn shown_audit(view: AuditView, delegates: &[PeerKey]) -> AuditStatus {
         stage,
         waits_for: waits_for(&view),
         stands_by: view.stands_by,
-        delegates: delegates.iter().map(|key| net::peer_id(*key)).collect(),
+        delegates,
         members: view.members.into(),
         lost: view.lost.into(),
         own_units: view.own_units.into(),
@@ -75,8 +79,7 @@ fn shown_audit(view: AuditView, delegates: &[PeerKey]) -> AuditStatus {
 pub fn waits_for(view: &AuditView) -> String {
     use coordinator_free_scheduler::AuditStage;
     if view.stands_by {
-        return "another signer of the job, which decides in the stead of this node just now"
-            .into();
+        return "nothing: another signer decides in the stead of this node, or has decided".into();
     }
     match (view.stage, view.waiting, view.disputed) {
         (AuditStage::Proving, ..) => format!(

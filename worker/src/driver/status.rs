@@ -18,8 +18,6 @@ pub struct Standing {
     pub status: JobStatus,
     pub output_digest: Option<Hash>,
     pub audit: Option<AuditView>,
-    /// Who may decide in the stead of the submitter's node.
-    pub delegates: Vec<PeerKey>,
 }
 
 impl Standing {
@@ -35,7 +33,6 @@ impl Standing {
             status,
             output_digest: digest,
             audit: job.audit(),
-            delegates: manifest.signers().into_iter().skip(1).collect(),
         }
     }
 
