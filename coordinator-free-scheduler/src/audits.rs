@@ -71,8 +71,9 @@ impl Node {
     pub(crate) fn on_unsealed(&mut self, now: Millis, id: JobId, answers: Vec<Unsealed>) {
         let mut kept = Vec::new();
         for Unsealed { peer, unit, answer } in answers {
+            let late = self.auditor(id).is_none_or(|auditor| auditor.comes_late(peer, unit));
             let answer = answer.filter(|answer| self.is_committed(id, peer, unit, answer));
-            if let Some((answer, nonce)) = &answer {
+            if let Some((answer, nonce)) = answer.as_ref().filter(|_| !late) {
                 kept.push((peer, unit, answer.clone(), *nonce));
             }
             if let Some(auditor) = self.auditor(id) {

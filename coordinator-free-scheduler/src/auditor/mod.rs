@@ -8,6 +8,7 @@
 //! [`decide`] finds the next ones, [`Auditor::apply`] takes them. So a restart that reads them again,
 //! with the answers, is where it was. What it is not: what others act by; that is their boards.
 mod decide;
+mod newcomers;
 mod plan;
 mod proofs;
 mod release;
@@ -56,7 +57,9 @@ pub struct Auditor {
     /// Units with an answer of somebody else.
     answered: usize,
     /// What released units say of those who answered them.
-    credits: BTreeMap<PeerKey, u64>,
+    credits: BTreeMap<PeerKey, Trust>,
+    /// Units that peers who are not on the roster answered since it was fixed, each by one of them.
+    bonus: BTreeMap<UnitIndex, PeerKey>,
     roster: Vec<Member>,
     audit: Option<Audit<Answer>>,
     places: BTreeMap<PeerKey, MemberIndex>,
@@ -112,6 +115,7 @@ impl Auditor {
             proofs: Proofs::default(),
             answered: 0,
             credits: BTreeMap::new(),
+            bonus: BTreeMap::new(),
             roster: Vec::new(),
             audit: None,
             places: BTreeMap::new(),
@@ -147,7 +151,8 @@ impl Auditor {
         let place = (unit, peer);
         let known = self.answers.contains_key(&place) || self.reading.contains(&place);
         let fits = unit < self.units && bytes.len() <= crate::SEALED_BYTES_MAX;
-        if fits && !known && !self.refused.contains(&place) && !self.pending.contains(&place) {
+        let ended = self.refused.contains(&place) || self.pending.contains(&place);
+        if fits && !known && !ended && self.has_use_for(peer, unit) {
             self.unread.entry(place).or_insert(bytes);
         }
     }
@@ -163,6 +168,9 @@ impl Auditor {
     /// An answer that fits its commit; none if what was sealed does not.
     pub fn heard(&mut self, peer: PeerKey, unit: UnitIndex, answer: Option<(Answer, Nonce)>) {
         self.reading.remove(&(unit, peer));
+        if self.comes_late(peer, unit) {
+            return;
+        }
         self.news = true;
         let Some((answer, nonce)) = answer else {
             self.unreadable.insert((unit, peer));
@@ -296,15 +304,9 @@ impl Auditor {
             }
             AuditStep::Settled { pass } => audit.pass() == *pass && audit.settle().is_ok(),
             AuditStep::Released(units) => {
-                for one in units {
-                    self.released.insert(one.unit);
-                    let right = answers_to(&self.answers, one.unit);
-                    for (peer, _) in right.filter(|(_, answer)| **answer == one.answer) {
-                        let credit = self.credits.entry(peer).or_default();
-                        *credit = credit.saturating_add(one.answer.fuel);
-                    }
-                }
-                matches!(audit.phase(), Phase::Released(_))
+                let over = matches!(audit.phase(), Phase::Released(_));
+                units.iter().for_each(|one| self.credit(one));
+                over
             }
         }
     }
@@ -354,16 +356,6 @@ impl Auditor {
             ..Terms::new(f64::from(max_error_ppb) / 1e9)
         };
         self.audit = Some(Audit::new(terms, Roster::new(self.roster.clone()), self.units));
-    }
-
-    /// What this job says of those who answered it.
-    pub fn trust(&self) -> BTreeMap<PeerKey, Trust> {
-        let trust = |(peer, trust): (PeerKey, Trust)| {
-            let fuel = self.credits.get(&peer).copied().unwrap_or(0);
-            let lost = self.told_lost.contains(&peer) || self.forked.contains(&peer);
-            (peer, trust.join(Trust { agreed: 0, fuel, lost }))
-        };
-        self.proofs.here().map(trust).collect()
     }
 
     /// What earlier jobs say, as long as it matters.

@@ -5,7 +5,7 @@
 use super::{
     Board, Merged,
     orders::{Order, Orders},
-    unit::{AuthorIndex, Said, Unit, UnitName},
+    unit::{AuthorIndex, Said, Unit, UnitName, Voucher},
 };
 use crate::{
     AuditStep, Decision, Opening, PeerKey, Profile, SealedAnswer, UnitIndex, commitment,
@@ -40,10 +40,25 @@ impl Board {
         self.signers.iter().find(|orders| orders.signer() == signer)
     }
 
-    /// Whether a peer has committed to a unit, and a signer may count it.
+    /// Whether a peer has committed to a unit, and a signer may count it, or get to know the peer by it.
     pub fn may_answer(&self, signer: PeerKey, peer: PeerKey, unit: UnitIndex) -> bool {
-        let believed = self.orders_of(signer).is_some_and(|orders| orders.believes(peer));
-        believed && self.commit_of(peer, unit).is_some()
+        let found_out = |orders: &Orders| orders.is_lost(peer);
+        let heard = self.orders_of(signer).is_some_and(|orders| !found_out(orders));
+        heard && self.commit_of(peer, unit).is_some()
+    }
+
+    /// Right answers that make a peer known to the owner of an audited job.
+    pub fn proofs(&self) -> u8 {
+        match self.profile {
+            Profile::Audited(terms) => terms.proofs,
+            Profile::Quorum { .. } | Profile::Checked => 0,
+        }
+    }
+
+    /// Whether a signer has computed a unit itself, for all to see.
+    pub fn is_signed_for(&self, known: &Unit) -> bool {
+        let by_signer = |voucher: &Voucher| self.orders_of(self.key(voucher.author)).is_some();
+        known.vouchers.iter().any(by_signer)
     }
 
     /// Commits to units that are not decided yet, but the signer's own.

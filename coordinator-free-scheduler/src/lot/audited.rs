@@ -2,7 +2,7 @@
 //! its answers sealed until one of them releases the unit.
 use super::Lot;
 use crate::{
-    Answer, Decision, Nonce, PeerKey, UnitIndex, VOID_PEERS_MAX,
+    Answer, Decision, Nonce, PeerKey, UNDONE_LOTS_MAX, UnitIndex, VOID_PEERS_MAX,
     board::{
         orders::{Orders, UnitOrders},
         unit::{Unit, Voucher},
@@ -11,6 +11,8 @@ use crate::{
 };
 use alloc::{collections::BTreeSet, vec::Vec};
 
+/// A newcomer looks for units to prove itself by among so many times as many: others do, too.
+const BONUS_TIMES: usize = 2;
 /// Answers that are sealed to a delegate at once.
 const SEAL_AT_ONCE: usize = 1_024;
 
@@ -26,7 +28,31 @@ impl Lot {
         let wanted = |orders| self.is_unexecuted(orders, known);
         let believed = |orders: &&Orders| orders.believes(self.my_key);
         let open = || self.board.orders().filter(believed).any(wanted);
-        usize::from(!self.is_signer() && (self.is_checker(known) || open()))
+        let asked = || self.is_checker(known) || self.is_bonus(unit, known);
+        usize::from(!self.is_signer() && (asked() || open()))
+    }
+
+    /// Whether this node, which a signer does not know, may answer a unit beside its executor, for the sake
+    /// of its own record: then that signer may trust it in later jobs. A few units from a place of its own
+    /// on, each once.
+    pub(super) fn is_bonus(&self, unit: UnitIndex, known: &Unit) -> bool {
+        let me = self.my_key;
+        let unknown =
+            |orders: &Orders| orders.is_open() && !orders.may_vouch(me) && !orders.is_lost(me);
+        let (units, begin) = (self.board.range().len(), self.own_begin());
+        let near = (self.at(unit) + units - begin) % units < BONUS_TIMES * self.bonus_most();
+        let known_to_one = |key| self.board.orders().any(|orders| orders.may_vouch(key));
+        let of_stranger = |voucher: &Voucher| {
+            voucher.author != self.me && !known_to_one(self.board.key(voucher.author))
+        };
+        let alone = || !known.vouchers.iter().any(of_stranger) && !self.board.is_signed_for(known);
+        near && self.board.orders().any(unknown) && alone()
+    }
+
+    /// Units of this lot that a newcomer answers at most: in all lots together some more than make it
+    /// known, since the signer may come to compute some of them itself.
+    fn bonus_most(&self) -> usize {
+        (2 * usize::from(self.board.proofs())).div_ceil(self.lots.min(UNDONE_LOTS_MAX))
     }
 
     /// Whether this node is to check a unit.
@@ -86,7 +112,10 @@ impl Lot {
             tried && !refused && !self.is_checker(known)
         };
         let taken = self.board.range().filter(mine).count();
-        let share = orders.share(self.my_key, self.board.range().len() * SHARES).max(1);
+        let share = match orders.may_vouch(self.my_key) {
+            true => orders.share(self.my_key, self.board.range().len() * SHARES).max(1),
+            false => self.bonus_most(),
+        };
         share.saturating_sub(taken)
     }
 

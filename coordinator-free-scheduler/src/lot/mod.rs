@@ -51,6 +51,8 @@ pub struct Lot {
     me: AuthorIndex,
     my_key: PeerKey,
     quorum: u8,
+    /// Lots of the job.
+    lots: usize,
     draw: Hash,
     order: Vec<u32>,
     offset: u32,
@@ -158,6 +160,7 @@ impl Lot {
             me: index,
             my_key: me,
             quorum: n,
+            lots: manifest.lots() as usize,
             draw,
             offset: (offset % u64::from(BLOCK_UNITS)) as u32,
             order: work::block_order(draw, me, blocks),

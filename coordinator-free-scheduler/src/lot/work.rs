@@ -70,7 +70,7 @@ impl Lot {
             return false;
         }
         let needed = self.lacks(unit, known);
-        if needed > 0 && self.is_checker(known) {
+        if needed > 0 && (self.is_checker(known) || self.is_bonus(unit, known)) {
             return true;
         }
         let ahead = |claim: &&Claim| {
@@ -162,6 +162,12 @@ impl Lot {
 
     pub(super) fn at(&self, unit: UnitIndex) -> usize {
         (unit - self.board.range().start) as usize
+    }
+
+    /// Where this node's own order of the lot begins.
+    pub(super) fn own_begin(&self) -> usize {
+        let block = self.order.first().copied().unwrap_or_default();
+        (block * BLOCK_UNITS + self.offset) as usize % self.board.range().len().max(1)
     }
 
     fn block_from_offset(&self, block: u32) -> impl Iterator<Item = UnitIndex> + use<> {
