@@ -7,7 +7,7 @@
 mod said;
 
 use coordinator_free_scheduler::{
-    ARCHIVE_MS, Config, Input, JobState, Millis, Node, Output, Pace, SignedBatch,
+    ARCHIVE_MS, Config, Host, Input, JobState, Millis, Node, Output, Pace, SignedBatch,
 };
 use said::{UNITS, batches};
 use std::{
@@ -47,7 +47,13 @@ fn main() {
     let before = ALLOCATED.load(Ordering::Relaxed);
     let since_then = || ALLOCATED.load(Ordering::Relaxed) - before;
 
-    let config = Config { me: said::owner(), incarnation: 1, seed: 1, pace: Pace::default() };
+    let config = Config {
+        me: said::owner(),
+        incarnation: 1,
+        seed: 1,
+        pace: Pace::default(),
+        host: Host::default(),
+    };
     let mut node = Node::new(config);
     node.resume(Millis(0));
     let job = node.submit(Millis(0), said::manifest()).expect("a good manifest");

@@ -126,7 +126,10 @@ impl Node {
             let struck = struck.map(|(peer, _)| peer);
             let barred = self.barred.iter().chain(struck).chain(job.silent()).copied().collect();
             let (me, incarnation) = (self.config.me, self.config.incarnation);
-            let fresh = Lot::new(id, &job.manifest, lot, me, incarnation, barred);
+            let mut fresh = Lot::new(id, &job.manifest, lot, me, incarnation, barred);
+            if job.is_audited() {
+                fresh.outbox.introduce(self.config.host.clone());
+            }
             job.retired.remove(&lot);
             job.lots.insert(lot, fresh);
             self.outputs.push_back(Output::Attend { job: id, lot });

@@ -1,9 +1,10 @@
 //! What a node does as a signer of audited jobs: it lets the [`Auditor`] hear what its boards hear,
 //! and says what the auditor comes to in the job's lots.
 use crate::{
-    ANSWER_BYTES_MAX, Answer, AuditStep, Auditor, DELEGATED_UNITS_MAX, JobId, LotIndex, Manifest,
-    Millis, Node, Nonce, Output, PeerKey, Record, SealedAnswer, SignedBatch, Statement, UnitIndex,
-    Unsealed, auditor::Trust, commitment, lot::Lot, outbox::Done, verify::audited::Check,
+    ANSWER_BYTES_MAX, Answer, AuditStep, Auditor, DELEGATED_UNITS_MAX, Host, JobId, LotIndex,
+    Manifest, Millis, NETWORKS_MAX, Node, Nonce, Output, PeerKey, Record, SealedAnswer,
+    SignedBatch, Statement, UnitIndex, Unsealed, auditor::Trust, commitment, lot::Lot,
+    outbox::Done, verify::audited::Check,
 };
 use alloc::{collections::BTreeMap, vec::Vec};
 
@@ -24,11 +25,15 @@ impl Node {
         author: PeerKey,
         logged: &[SignedBatch],
         sealed: Vec<(PeerKey, SealedAnswer)>,
+        host: Option<Host>,
     ) {
         let me = self.config.me;
         let Some(auditor) = self.auditor(id) else { return };
         for (peer, SealedAnswer { unit, bytes }) in sealed {
             auditor.sealed(peer, unit, bytes);
+        }
+        if let Some(host) = host {
+            auditor.host(author, host);
         }
         if !auditor.is_signer(author) {
             return;
@@ -133,7 +138,7 @@ impl Node {
             else {
                 continue;
             };
-            auditor.learn(|| self.trust());
+            auditor.learn(|| self.trust(), &self.networks);
             let steps = auditor.advance(now, &mut rng);
             let (sealed, draw) = (auditor.take_unread(), auditor.take_draw());
             self.rng = rng;
@@ -147,6 +152,17 @@ impl Node {
                 self.outputs.push_back(Output::Draw { job: id, pass });
             }
             self.say_steps(now, id, steps);
+        }
+    }
+
+    /// A peer was met in a network: its rosters have one voter of each.
+    pub(crate) fn on_network(&mut self, peer: PeerKey, network: u64) {
+        if self.networks.len() >= NETWORKS_MAX {
+            let here = &self.peers;
+            self.networks.retain(|peer, _| here.contains(peer));
+        }
+        if self.networks.len() < NETWORKS_MAX {
+            self.networks.insert(peer, network);
         }
     }
 

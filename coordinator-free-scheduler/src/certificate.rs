@@ -86,9 +86,11 @@ impl Replay {
         self.evidence.insert(signed.hash());
         let signs = board.orders_of(batch.author).is_some();
         for statement in batch.statements.iter().filter(|_| signs) {
-            if let Statement::Audit { first, steps } = statement {
-                let course = self.courses.entry(batch.author).or_default();
-                course.add(batch.lot, *first, steps.clone());
+            let course = self.courses.entry(batch.author).or_default();
+            match statement {
+                Statement::Audit { first, steps } => course.add(batch.lot, *first, steps.clone()),
+                Statement::Host(host) => course.host = host.clone(),
+                _ => {}
             }
         }
         board.merge(signed, Arc::new(batch)).map(drop).map_err(Unfit::Fault)

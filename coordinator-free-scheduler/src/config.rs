@@ -1,5 +1,5 @@
 //! Every threshold of the mind, with its reason. A `Config` cannot hold nonsense: it is a preset.
-use crate::PeerKey;
+use crate::{Host, PeerKey};
 
 /// Who this node is, and its pace.
 #[derive(Clone, Debug)]
@@ -12,6 +12,8 @@ pub struct Config {
     pub seed: u64,
     /// Its pace.
     pub pace: Pace,
+    /// The machine that it is on.
+    pub host: Host,
 }
 
 /// How long things take, milliseconds.
@@ -99,6 +101,8 @@ pub const SILENT_MAX: u32 = 3;
 pub const DELEGATED_UNITS_MAX: u64 = 200_000;
 /// Submitters whose jobs must speak against a peer before it is barred from all; this node's own suffice.
 pub const STRIKES_MAX: usize = 2;
+/// Peers whose network is remembered, for the rosters of this node's audited jobs.
+pub const NETWORKS_MAX: usize = 10_000;
 /// Wrong answers in one submitter's jobs before a peer is barred from them.
 pub const WRONG_MAX: u64 = 3;
 /// … if they are at least this share of its answers (one in so many): hardware errs too.

@@ -102,6 +102,14 @@ pub enum Input {
         /// Their memory together, MiB, by what their jobs' limits allow them.
         memory_mib: u32,
     },
+    /// A peer is connected from a network that others may be in, too: a name of the /24 (IPv4), /48
+    /// (IPv6) or relay; none is told of private addresses.
+    Network {
+        /// Who.
+        peer: PeerKey,
+        /// Where.
+        network: u64,
+    },
     /// About how many peers the network has, as far as the body can tell.
     GridPeers(u32),
     /// What the units of a lot may cost, by the unit table.

@@ -170,6 +170,7 @@ fn opened_digests(statement: &Statement) -> Vec<Hash> {
         | Statement::Sealed(_)
         | Statement::SealedFor { .. }
         | Statement::Audit { .. }
+        | Statement::Host(_)
         | Statement::Cancel => Vec::new(),
     }
 }

@@ -15,6 +15,7 @@ extern crate alloc;
 mod attend;
 mod auditor;
 mod audits;
+mod bars;
 mod board;
 mod certificate;
 mod check;
@@ -53,6 +54,7 @@ pub use job::{Job, JobState, JobStatus};
 pub use lot::{Changes, Lot, MeanFuel, Silence, Tally};
 pub use model::{
     audit::*,
+    host::*,
     ids::*,
     manifest::*,
     outcome::*,

@@ -40,6 +40,8 @@ pub struct Node {
     pub(crate) order: Vec<JobId>,
     pub(crate) fuel_per_ms: Option<u64>,
     pub(crate) grid_peers: u32,
+    /// Where peers are, as far as this node met them.
+    pub(crate) networks: BTreeMap<PeerKey, u64>,
     pub(crate) doubt_at: Millis,
     /// When to throw the dice again whether to help at some lot's end.
     pub(crate) help_at: Millis,
@@ -83,6 +85,7 @@ impl Node {
             units_known: 0,
             fuel_per_ms: None,
             grid_peers: 0,
+            networks: BTreeMap::new(),
             doubt_at: Millis(DOUBT_MS),
             help_at: Millis(0),
             answered: BTreeMap::new(),
@@ -129,6 +132,7 @@ impl Node {
             Input::Room { slots, memory_mib } => {
                 (self.slots, self.memory_mib) = (slots, memory_mib);
             }
+            Input::Network { peer, network } => self.on_network(peer, network),
             Input::GridPeers(peers) => self.grid_peers = peers,
             Input::Hints { job, lot, costs } => {
                 if let Some(lot) = self.lot(job, lot) {
@@ -217,7 +221,10 @@ impl Node {
         self.order.push(id);
         let phase = self.rng.below(256) as u8;
         let serves = self.may_sign(&manifest);
-        let auditor = Auditor::new(&manifest, self.config.me).filter(|_| serves).map(Box::new);
+        let mut auditor = Auditor::new(&manifest, self.config.me).filter(|_| serves).map(Box::new);
+        if let Some(auditor) = &mut auditor {
+            auditor.host(self.config.me, self.config.host.clone());
+        }
         let checker = self.checker(manifest.profile, manifest.owner);
         let mut job = Job::new(signed, manifest, now, phase);
         (job.auditor, job.checker) = (auditor, checker);
@@ -291,7 +298,7 @@ impl Node {
         let fits =
             |(peer, sealed): &(PeerKey, SealedAnswer)| lot.board.may_answer(me, *peer, sealed.unit);
         let sealed: Vec<(PeerKey, SealedAnswer)> = sealed.filter(fits).collect();
-        self.audit_hears(now, id, author, &merged.logged, sealed);
+        self.audit_hears(now, id, author, &merged.logged, sealed, merged.host);
         for fault in merged.faults {
             if let (Fault::ForkedLog(peer), Some(auditor)) = (&fault, self.auditor(id)) {
                 auditor.two_faced(*peer);
@@ -341,53 +348,6 @@ impl Node {
             self.tell_end(id);
             self.plan_to_retire(now, id);
         }
-    }
-
-    /// Counts on a peer or not, by its record, after a submitter's jobs have said something of it.
-    fn judge(&mut self, now: Millis, peer: PeerKey, submitter: PeerKey) {
-        let me = self.config.me;
-        let struck = peer != me && self.ledger.strikes(peer, submitter);
-        let news = match struck {
-            true => self.struck.insert((peer, submitter)),
-            false => self.struck.remove(&(peer, submitter)),
-        };
-        if !news {
-            return;
-        }
-        if struck {
-            self.outputs.push_back(Output::Notice(Notice::Barred(peer)));
-        }
-        match self.ledger.bars(peer, me) {
-            true => self.barred.insert(peer),
-            false => self.barred.remove(&peer),
-        };
-        let jobs: Vec<JobId> = self.jobs.keys().copied().collect();
-        jobs.into_iter().for_each(|id| self.bar(now, id, peer));
-    }
-
-    /// Has a job's lots count on a peer or not; answers of this node may have waited for it.
-    fn bar(&mut self, now: Millis, id: JobId, peer: PeerKey) {
-        let pace = self.config.pace;
-        let Some(submitter) = self.jobs.get(&id).map(|job| job.manifest.owner) else { return };
-        let barred = self.is_barred(peer, submitter);
-        let Some(job) = self.jobs.get_mut(&id) else { return };
-        job.bar(peer, barred, now, &pace);
-        let lots: Vec<LotIndex> = job.lots.keys().copied().collect();
-        lots.into_iter().for_each(|index| self.follow_up(id, index));
-    }
-
-    /// Whether this node counts on a peer in a submitter's jobs no more.
-    pub(crate) fn is_barred(&self, peer: PeerKey, submitter: PeerKey) -> bool {
-        self.barred.contains(&peer) || self.struck.contains(&(peer, submitter))
-    }
-
-    /// A peer's opening became overdue, or came after all.
-    pub(crate) fn count_silence(&mut self, now: Millis, id: JobId, peer: PeerKey, overdue: bool) {
-        self.ledger.silence(peer, overdue);
-        if let Some(job) = self.jobs.get_mut(&id) {
-            job.count_silence(peer, overdue);
-        }
-        self.bar(now, id, peer);
     }
 
     pub(crate) fn tell_end(&mut self, id: JobId) {

@@ -1,7 +1,7 @@
 //! What this node is about to say of one lot, until it fits a batch and its time has come.
 use crate::{
-    Answer, AuditStep, BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, Call, ClaimedUnits, Commit, Millis,
-    Nonce, Opening, PeerKey, SealedAnswer, Statement, UnitIndex, Void, wire,
+    Answer, AuditStep, BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, Call, ClaimedUnits, Commit, Host,
+    Millis, Nonce, Opening, PeerKey, SealedAnswer, Statement, UnitIndex, Void, wire,
 };
 use alloc::{collections::BTreeMap, vec::Vec};
 
@@ -19,6 +19,8 @@ const SEALED_BYTES: usize = 5 + 2;
 const KEY_BYTES: usize = 32;
 /// Bytes that a step may take beside itself: tag, place and number of steps.
 const STEP_BYTES: usize = 16;
+/// Bytes that a host takes at most: tag, class, key and signature.
+const HOST_BYTES: usize = 4 + 32 + 66;
 /// Bytes that a call takes beyond what it cites and declines: unit and lengths.
 const CALL_BYTES: usize = 5 + 2;
 /// Bytes that an opening takes beyond what it cites: unit, answer, nonce, and their lengths.
@@ -40,6 +42,7 @@ pub struct Outbox {
     cancel: bool,
     orders: Vec<AuditStep>,
     sealed: Vec<(PeerKey, SealedAnswer)>,
+    host: Option<Host>,
     due: Option<Millis>,
 }
 
@@ -162,6 +165,11 @@ impl Outbox {
         self.due_by(at);
     }
 
+    /// Has the machine of this node told with the first answer or order.
+    pub fn introduce(&mut self, host: Host) {
+        self.host = Some(host);
+    }
+
     /// Adds the end of the job.
     pub fn cancel(&mut self, now: Millis) {
         self.cancel = true;
@@ -192,6 +200,11 @@ impl Outbox {
         mut next_step: u32,
     ) -> Vec<Parcel> {
         let mut cut = Cut::default();
+        let says_much = !self.commits.is_empty() || !self.orders.is_empty();
+        if let Some(host) = self.host.take_if(|_| says_much) {
+            cut.begin_if_full(HOST_BYTES, 1);
+            cut.statements().push(Statement::Host(host));
+        }
         if core::mem::take(&mut self.claim) {
             // A hint: what does not fit goes without saying.
             held.spans.truncate(CLAIM_SPANS_MAX);

@@ -2,11 +2,11 @@
 //! another protocol, and says so in its names (`/dugnad/…/1`, `dugnad 1 …`); only while there has been
 //! no release may the bytes change under the same names.
 use coordinator_free_scheduler::{
-    Answer, AuditStep, AuditTerms, Call, ClaimedUnits, Commit, Hash, Head, InvalidReason, JobId,
-    LotNews, Manifest, Message, Opening, Outcome, PeerKey, Place, Profile, Query, Record, Release,
-    RunLimits, SealedAnswer, Signature, SignedBatch, SignedManifest, Span, Speed, Statement, Step,
-    TableDirectory, TablePage, Trace, TrapClass, UnitEntry, Units, Void, Work, commitment,
-    seed_before,
+    Answer, AuditStep, AuditTerms, Call, ClaimedUnits, Commit, Hash, Head, Host, InvalidReason,
+    JobId, Link, LotNews, Manifest, Message, Opening, Outcome, PeerKey, Place, Profile, Query,
+    Record, Release, RunLimits, SealedAnswer, Signature, SignedBatch, SignedManifest, Span, Speed,
+    Statement, Step, TableDirectory, TablePage, Trace, TrapClass, UnitEntry, Units, Void, Work,
+    commitment, seed_before,
     statement::Batch,
     trace,
     verify::audited::{Check, Member},
@@ -74,7 +74,7 @@ fn signed(statement: Statement) -> SignedBatch {
 fn audit_statements() -> Vec<(&'static str, Statement)> {
     let (unit, peer) = (70_000, PeerKey([6; 32]));
     let check = Check { unit, member: 3 };
-    let members = vec![Member { key: peer, weight: 100, arch: 0 }];
+    let members = vec![Member { key: peer, weight: 100, arch: 0, circle: 0 }];
     let release = |member| vec![Release { unit, member, answer: exit(), nonce: [10; 16] }];
     let steps = vec![
         AuditStep::Roster { first: 0, of: 1, members },
@@ -95,11 +95,13 @@ fn audit_statements() -> Vec<(&'static str, Statement)> {
         AuditStep::Beat,
     ];
     let sealed = vec![SealedAnswer { unit, bytes: vec![24, 25] }];
+    let link = Link { donor: peer, signature: vec![27, 28] };
     let sealed_for = Statement::SealedFor { to: peer, answers: sealed.clone() };
     vec![
         ("sealed", Statement::Sealed(sealed)),
         ("audit", Statement::Audit { first: 2, steps }),
         ("sealed for", sealed_for),
+        ("host", Statement::Host(Host { arch: 19, link: Some(link) })),
     ]
 }
 
@@ -245,8 +247,9 @@ fn bytes_are_the_frozen_ones() {
 
 #[test]
 fn contexts_of_signatures_are_the_frozen_ones() {
-    use coordinator_free_scheduler::{BATCH_CONTEXT, ENGINE, MANIFEST_CONTEXT};
+    use coordinator_free_scheduler::{BATCH_CONTEXT, ENGINE, LINK_CONTEXT, MANIFEST_CONTEXT};
     assert_eq!(BATCH_CONTEXT, b"dugnad 1 batch\0");
     assert_eq!(MANIFEST_CONTEXT, b"dugnad 1 manifest\0");
+    assert_eq!(LINK_CONTEXT, b"dugnad 1 link\0");
     assert_eq!(ENGINE, "dugnad-1");
 }

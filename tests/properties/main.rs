@@ -5,8 +5,8 @@
 mod story;
 
 use coordinator_free_scheduler::{
-    Config, Hash, Input, JobId, Message, Millis, Node, Notice, Output, Pace, Query, SignedBatch,
-    SignedManifest, Verdict, wire,
+    Config, Hash, Host, Input, JobId, Message, Millis, Node, Notice, Output, Pace, Query,
+    SignedBatch, SignedManifest, Verdict, wire,
 };
 use proptest::{collection::vec, prelude::*, sample::Index, test_runner::RngSeed};
 use std::{
@@ -26,7 +26,13 @@ fn manifest() -> SignedManifest {
 /// A node that knows the job and nothing else.
 fn listener(number: usize) -> Node {
     let me = truth::key(100 + number);
-    let mut node = Node::new(Config { me, incarnation: 1, seed: 1, pace: Pace::default() });
+    let mut node = Node::new(Config {
+        me,
+        incarnation: 1,
+        seed: 1,
+        pace: Pace::default(),
+        host: Host::default(),
+    });
     node.resume(NOW);
     let (signed, from) = (manifest(), truth::key(0));
     let manifest = Box::new(signed.open().expect("a manifest"));

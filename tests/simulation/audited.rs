@@ -298,7 +298,7 @@ fn an_owners_word_opens_nothing_that_was_not_committed_to() {
     let job = JobId(Hash::of(b"job"));
     let answer = |fuel| Answer::new(Outcome::OutOfFuel, fuel);
     let hash = commitment(job, 0, victim, &answer(7), &[3; 16]);
-    let members = vec![Member { key: victim, weight: 1, arch: 0 }];
+    let members = vec![Member { key: victim, weight: 1, arch: 0, circle: 0 }];
     let release = |fuel| Release { unit: 0, member: Some(0), answer: answer(fuel), nonce: [3; 16] };
     let course = |fuel| {
         let roster = AuditStep::Roster { first: 0, of: 1, members: members.clone() };

@@ -1,10 +1,10 @@
 //! What a node says of a unit at each of its steps is what holds it up.
 use crate::audited::{attackers, audited};
 use coordinator_free_scheduler::{
-    ARCHIVE_MS, Answer, AuditStep, AuditTerms, Call, ClaimedUnits, Commit, Config, Hash, Input,
-    JobId, JobWait, Mark, Millis, Node, Opening, Pace, PeerKey, Profile, Release, SignedManifest,
-    Span, Statement, Uncounted, UnitIndex, UnitStory, Verdict, Vouched, VoucherStory, Wait,
-    commitment,
+    ARCHIVE_MS, Answer, AuditStep, AuditTerms, Call, ClaimedUnits, Commit, Config, Hash, Host,
+    Input, JobId, JobWait, Mark, Millis, Node, Opening, Pace, PeerKey, Profile, Release,
+    SignedManifest, Span, Statement, Uncounted, UnitIndex, UnitStory, Verdict, Vouched,
+    VoucherStory, Wait, commitment,
     verify::audited::{Check, Member},
 };
 use std::{collections::BTreeSet, time::Duration};
@@ -16,7 +16,13 @@ const FUEL: u64 = 123;
 /// A node that lends nothing and hears of a job of another's.
 pub fn listener(signed: SignedManifest) -> (Node, JobId) {
     let me = truth::key(9);
-    let mut node = Node::new(Config { me, incarnation: 1, seed: 1, pace: Pace::default() });
+    let mut node = Node::new(Config {
+        me,
+        incarnation: 1,
+        seed: 1,
+        pace: Pace::default(),
+        host: Host::default(),
+    });
     node.resume(Millis(0));
     let (manifest, job) = (Box::new(signed.open().expect("a manifest")), signed.id());
     node.handle(NOW, Input::Manifest { from: truth::key(0), signed, manifest });
@@ -192,7 +198,12 @@ fn an_audit_is_told_step_by_step() {
     first.says(&mut node, NOW, commit(&first, job, 0, &answer));
     stranger.says(&mut node, NOW, commit(&stranger, job, 0, &answer));
     assert_eq!(now(&node), Wait::Roster);
-    let member = |voice: &Voice| Member { key: voice.key, weight: 70, arch: 0 };
+    let member = |voice: &Voice| Member {
+        key: voice.key,
+        weight: 70,
+        arch: 0,
+        circle: voice.key.0[0].into(),
+    };
     let members = vec![member(&first), member(&slow), member(&quick)];
     owner.says(&mut node, AuditStep::Roster { first: 0, of: 3, members });
     assert_eq!(now(&node), Wait::Close);

@@ -10,6 +10,7 @@ mod claims;
 mod delegates;
 mod explain;
 mod jobs;
+mod machines;
 mod mischief;
 mod newcomers;
 mod scenarios;

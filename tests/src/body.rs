@@ -6,8 +6,8 @@ use crate::{
     truth,
 };
 use coordinator_free_scheduler::{
-    Answer, Config, JobId, Millis, Node, Nonce, Pace, PeerKey, Record, Signature, SignedBatch,
-    UnitIndex,
+    Answer, Config, Host, JobId, Millis, Node, Nonce, Pace, PeerKey, Record, Signature,
+    SignedBatch, UnitIndex,
 };
 use std::collections::VecDeque;
 
@@ -72,15 +72,21 @@ pub struct Honesty {
     pub budget: u64,
     /// Whether it lies as all colluders do, not in its own way.
     pub together: bool,
+    /// Share of units that come to something else on its class of processors.
+    pub splits: f64,
 }
 
 impl Body {
     /// Starts a node on what its disk holds.
-    pub fn start(me: PeerKey, seed: u64, life: u64, journal: &[Stored], now: Millis) -> Body {
+    pub fn start(
+        (me, host): (PeerKey, Host),
+        (seed, life): (u64, u64),
+        journal: &[Stored],
+        now: Millis,
+    ) -> Body {
         let incarnation = truth::number(seed, "incarnation", &[life, me_number(me)]);
-        let config =
-            Config { me, incarnation, seed: incarnation.rotate_left(9), pace: Pace::default() };
-        let mut node = Node::new(config);
+        let seed = incarnation.rotate_left(9);
+        let mut node = Node::new(Config { me, incarnation, seed, pace: Pace::default(), host });
         for record in journal {
             node.replay(now, record.record()).expect("a node reads what it wrote");
         }
@@ -107,13 +113,14 @@ impl Body {
 }
 
 impl Honesty {
-    /// That of a peer which does this harm.
-    pub fn of(harm: Option<&Attacker>) -> Honesty {
+    /// That of a peer which does this harm, and where this share of units comes to something else.
+    pub fn of(harm: Option<&Attacker>, splits: f64) -> Honesty {
         let lies = harm.filter(|harm| matches!(harm.kind, Kind::Naive | Kind::Colluder));
         Honesty {
             share: lies.map_or(0.0, |harm| harm.rate),
             budget: lies.map_or(0, |harm| harm.budget),
             together: lies.is_some_and(|harm| harm.kind == Kind::Colluder),
+            splits,
         }
     }
 
@@ -128,10 +135,12 @@ impl Honesty {
         let who = if self.together { 0 } else { me_number(me) };
         let dice = share_of(truth::number(who, "lie", &[job.0.prefix(), unit.into()]));
         let lies = dice < self.share && self.budget > 0;
+        let split = share_of(truth::number(0, "split", &[job.0.prefix(), unit.into()]));
         self.budget -= u64::from(lies);
         let answer = match (lies, self.together) {
             (true, true) => truth::colluding(job, unit),
             (true, false) => truth::wrong(me, job, unit),
+            (false, _) if split < self.splits => truth::elsewhere(job, unit, fuel),
             (false, _) => truth::right(job, unit, fuel),
         };
         (answer, truth::nonce(me, job, unit))

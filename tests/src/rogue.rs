@@ -107,6 +107,7 @@ impl Rogue {
                 | Statement::Sealed(_)
                 | Statement::SealedFor { .. }
                 | Statement::Audit { .. }
+                | Statement::Host(_)
                 | Statement::Cancel => {}
             }
         }

@@ -319,6 +319,12 @@ impl Scenario {
         (attacker.fraction.clamp(0.0, 1.0) * self.peers as f64).round() as usize
     }
 
+    /// Share of units that come to something else on a peer's class of processors.
+    pub fn splits(&self, peer: usize) -> f64 {
+        let audit = self.audit.as_ref().filter(|audit| audit.other_arch.contains(&peer));
+        audit.map_or(0.0, |audit| audit.splits)
+    }
+
     /// The profile of the job with this salt.
     pub fn profile(&self, salt: u64) -> Profile {
         match &self.audit {

@@ -87,6 +87,11 @@ pub fn right(job: JobId, unit: UnitIndex, fuel: u64) -> Answer {
     exit(named(b"right", job, unit), fuel)
 }
 
+/// What a unit of a module that is not exact comes to on another class of processors.
+pub fn elsewhere(job: JobId, unit: UnitIndex, fuel: u64) -> Answer {
+    exit(named(b"elsewhere", job, unit), fuel)
+}
+
 /// A wrong answer of one liar's own.
 pub fn wrong(liar: PeerKey, job: JobId, unit: UnitIndex) -> Answer {
     exit(named(&liar.0, job, unit), 1_000)

@@ -4,7 +4,7 @@
 //! alone, and whole or not there at all; a damaged key file is an error and never a new identity.
 //! Nothing here knows what is signed.
 use crate::store::disk::{self, Access};
-use coordinator_free_scheduler::PeerKey;
+use coordinator_free_scheduler::{LINK_CONTEXT, Link, PeerKey};
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use std::{
     fmt, io,
@@ -21,10 +21,15 @@ const SWARM_KEY_HEAD: &str = "/key/swarm/psk/1.0.0/";
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     #[error(
-        "{} is no key of a node ({why}); restore it from a backup, or move it away to start as a new peer",
+        "{} is no key ({why}); restore it from a backup, or move it away for a new one",
         path.display()
     )]
     DamagedIdentity { path: PathBuf, why: &'static str },
+    #[error(
+        "{} is no link of this node to its donor; make it anew with `dugnad key link`, or take it away with `dugnad key unlink`",
+        path.display()
+    )]
+    DamagedLink { path: PathBuf },
     #[error("{} holds no network key: {why}", path.display())]
     NoNetworkKey { path: PathBuf, why: NotANetworkKey },
     #[error("cannot {doing} {}: {source}", path.display())]
@@ -58,26 +63,7 @@ impl Identity {
     /// # Errors
     /// The file is damaged, or the disk failed.
     pub fn load_or_create(dir: &Path) -> Result<Identity, KeyError> {
-        let path = dir.join("key");
-        match disk::read_bounded(&path, KEY_FILE_BYTES_MAX) {
-            Ok(Some(bytes)) => Identity::from_file(&path, &bytes),
-            Ok(None) => {
-                let signing = SigningKey::from_bytes(&random()?);
-                disk::write_atomic(&path, &signing.to_keypair_bytes(), Access::Private)
-                    .map_err(|source| KeyError::Io { doing: "write", path, source })?;
-                Ok(Identity::new(signing))
-            }
-            Err(source) => Err(KeyError::Io { doing: "read", path, source }),
-        }
-    }
-
-    /// The file holds secret and public key, so that a damaged one is told from another's.
-    fn from_file(path: &Path, bytes: &[u8]) -> Result<Identity, KeyError> {
-        let damaged = |why| KeyError::DamagedIdentity { path: path.into(), why };
-        let pair = bytes.try_into().map_err(|_| damaged("it has not 64 bytes"))?;
-        let signing = SigningKey::from_keypair_bytes(pair)
-            .map_err(|_| damaged("its public key does not belong to its secret key"))?;
-        Ok(Identity::new(signing))
+        signing_key(dir.join("key")).map(Identity::new)
     }
 
     fn new(signing: SigningKey) -> Identity {
@@ -130,6 +116,47 @@ impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Identity").field(&self.peer()).finish()
     }
+}
+
+/// Who a donor is, whatever machines it lends: the key that says which nodes are its own.
+pub struct DonorKey(SigningKey);
+
+impl DonorKey {
+    /// Reads a donor's key file, or makes one for good.
+    ///
+    /// # Errors
+    /// The file is damaged, or the disk failed.
+    pub fn load_or_create(path: &Path) -> Result<DonorKey, KeyError> {
+        signing_key(path.into()).map(DonorKey)
+    }
+
+    /// The word that a node is this donor's.
+    pub fn link(&self, node: PeerKey) -> Link {
+        let signature = self.0.sign(&[LINK_CONTEXT, &node.0].concat()).to_bytes().into();
+        Link { donor: PeerKey(self.0.verifying_key().to_bytes()), signature }
+    }
+}
+
+/// Reads a key file, or makes one.
+fn signing_key(path: PathBuf) -> Result<SigningKey, KeyError> {
+    match disk::read_bounded(&path, KEY_FILE_BYTES_MAX) {
+        Ok(Some(bytes)) => signing_key_of(&path, &bytes),
+        Ok(None) => {
+            let signing = SigningKey::from_bytes(&random()?);
+            disk::write_atomic(&path, &signing.to_keypair_bytes(), Access::Private)
+                .map_err(|source| KeyError::Io { doing: "write", path, source })?;
+            Ok(signing)
+        }
+        Err(source) => Err(KeyError::Io { doing: "read", path, source }),
+    }
+}
+
+/// The file holds secret and public key, so that a damaged one is told from another's.
+fn signing_key_of(path: &Path, bytes: &[u8]) -> Result<SigningKey, KeyError> {
+    let damaged = |why| KeyError::DamagedIdentity { path: path.into(), why };
+    let pair = bytes.try_into().map_err(|_| damaged("it has not 64 bytes"))?;
+    SigningKey::from_keypair_bytes(pair)
+        .map_err(|_| damaged("its public key does not belong to its secret key"))
 }
 
 /// Whether `signature` is `peer`'s over `bytes` as a statement of the kind that `context` names.

@@ -9,6 +9,7 @@ mod cli;
 mod config;
 mod demo;
 mod driver;
+mod host;
 mod invite;
 mod keys;
 mod signed;

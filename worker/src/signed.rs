@@ -1,10 +1,10 @@
 //! What arrives signed, from a peer or in a file: within its limit, whole, and by whom it names.
 //!
 //! What it is not: whether it fits what is known; that is for the mind to say.
-use crate::keys;
+use crate::{host, keys};
 use coordinator_free_scheduler::{
     BATCH_BYTES_MAX, BATCH_CONTEXT, MANIFEST_BYTES_MAX, MANIFEST_CONTEXT, Manifest, ManifestError,
-    PeerKey, SignedBatch, SignedManifest,
+    PeerKey, SignedBatch, SignedManifest, Statement,
     statement::Batch,
     wire::{self, WireError},
 };
@@ -25,6 +25,8 @@ pub enum Unsound {
     Manifest(#[from] ManifestError),
     #[error("is not signed by whom it names, {0}")]
     Signature(PeerKey),
+    #[error("says that {0} is a donor's node, who has not signed it")]
+    Link(PeerKey),
 }
 
 /// A manifest that came as bytes.
@@ -51,8 +53,15 @@ pub fn manifest(signed: &SignedManifest) -> Result<Manifest, Unsound> {
 /// What a peer signed.
 pub fn batch(signed: &SignedBatch) -> Result<Batch, Unsound> {
     let batch = signed.open()?;
-    match keys::verify(batch.author, BATCH_CONTEXT, signed.bytes(), &signed.signature().0) {
+    if !keys::verify(batch.author, BATCH_CONTEXT, signed.bytes(), &signed.signature().0) {
+        return Err(Unsound::Signature(batch.author));
+    }
+    let links = batch.statements.iter().filter_map(|statement| match statement {
+        Statement::Host(host) => host.link.as_ref(),
+        _ => None,
+    });
+    match links.into_iter().all(|link| host::holds(batch.author, link)) {
         true => Ok(batch),
-        false => Err(Unsound::Signature(batch.author)),
+        false => Err(Unsound::Link(batch.author)),
     }
 }

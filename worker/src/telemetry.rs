@@ -114,6 +114,7 @@ impl Metrics {
                 Statement::Openings(_) => "opening",
                 Statement::Voids(_) => "void",
                 Statement::Cancel => "cancel",
+                Statement::Host(_) => "host",
                 Statement::Sealed(_) => "sealed",
                 Statement::SealedFor { .. } => "sealed_for",
                 Statement::Audit { .. } => "audit",

@@ -1,6 +1,8 @@
 //! What the owner does next: the steps that follow from what it knows.
 use super::{
-    Auditor, ONE_CLASS, parts,
+    Auditor, arch_of,
+    circles::{self, Bond},
+    parts,
     proofs::{most, quota},
 };
 use crate::{
@@ -108,10 +110,8 @@ impl Auditor {
         if !self.unreadable.is_empty() {
             return vec![AuditStep::Refused(self.unreadable.iter().copied().collect())];
         }
-        let forked = self.forked.iter().copied();
-        let lost = self.proofs.lost().chain(forked).filter(|peer| !self.told_lost.contains(peer));
-        let lost: Vec<AuditStep> =
-            lost.map(|peer| AuditStep::Lost { peer, convicted: true }).collect();
+        let forked = self.forked.iter().map(|peer| (*peer, true));
+        let lost = self.newly_told(self.proofs.lost().chain(forked));
         if !lost.is_empty() {
             return lost;
         }
@@ -132,8 +132,15 @@ impl Auditor {
 
     /// Who may be on the roster by now.
     fn candidates(&self) -> Vec<Member> {
-        let mut members = self.proofs.members(self.terms.proofs, ONE_CLASS);
-        members.retain(|member| !self.told_lost.contains(&member.key));
+        let mut members = self.proofs.members(self.terms.proofs);
+        members.retain(|member| !self.told_lost.contains_key(&member.key));
+        members.iter_mut().for_each(|member| member.arch = arch_of(&self.hosts, member.key));
+        circles::join(&mut members, |peer| {
+            let link = self.hosts.get(&peer).and_then(|host| host.link.as_ref());
+            let donor = link.map(|link| Bond::Donor(link.donor));
+            let network = self.networks.get(&peer).map(|network| Bond::Network(*network));
+            donor.into_iter().chain(network).collect()
+        });
         members
     }
 
@@ -296,10 +303,15 @@ impl Auditor {
     /// Members that keep two logs and strangers who were wrong, as far as they are not lost for it yet.
     fn newly_wrong(&self) -> Vec<AuditStep> {
         let is_member = |peer: &PeerKey| self.places.contains_key(peer);
-        let members = self.forked.iter().copied().filter(is_member);
-        let strangers = self.proofs.lost().filter(|peer| !is_member(peer));
-        let fresh = members.chain(strangers).filter(|peer| !self.told_lost.contains(peer));
-        fresh.map(|peer| AuditStep::Lost { peer, convicted: true }).collect()
+        let members = self.forked.iter().filter(|peer| is_member(peer)).map(|peer| (*peer, true));
+        let strangers = self.proofs.lost().filter(|(peer, _)| !is_member(peer));
+        self.newly_told(members.chain(strangers))
+    }
+
+    /// Says of those who were not told of yet that their word counts no more.
+    fn newly_told(&self, lost: impl Iterator<Item = (PeerKey, bool)>) -> Vec<AuditStep> {
+        let fresh = lost.filter(|(peer, _)| !self.told_lost.contains_key(peer));
+        fresh.map(|(peer, convicted)| AuditStep::Lost { peer, convicted }).collect()
     }
 
     /// Units that this node computed itself, and found another answer to than is believed.
@@ -327,12 +339,9 @@ impl Auditor {
 
     fn newly_lost(&self) -> Vec<AuditStep> {
         let Some(audit) = &self.audit else { return Vec::new() };
-        let lost = audit.lost().iter().filter_map(|member| Some((*member, self.key(*member)?)));
-        let fresh = lost.filter(|(_, key)| !self.told_lost.contains(key));
-        let step = |(member, peer)| {
-            let convicted = audit.convicted().contains_key(&member);
-            AuditStep::Lost { peer, convicted }
-        };
-        fresh.map(step).collect()
+        let lost = audit.lost().iter().filter_map(|member| {
+            Some((self.key(*member)?, audit.convicted().contains_key(member)))
+        });
+        self.newly_told(lost)
     }
 }

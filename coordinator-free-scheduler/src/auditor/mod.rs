@@ -7,6 +7,7 @@
 //! Everything that it comes to it says as an [`AuditStep`], and only steps change the audit:
 //! [`decide`] finds the next ones, [`Auditor::apply`] takes them. So a restart that reads them again,
 //! with the answers, is where it was. What it is not: what others act by; that is their boards.
+mod circles;
 mod decide;
 mod newcomers;
 mod plan;
@@ -18,8 +19,8 @@ mod turn;
 mod view;
 
 use crate::{
-    Answer, AuditStep, AuditTerms, Hash, LotIndex, Manifest, Millis, Nonce, PeerKey, ROSTER_PART,
-    UnitIndex,
+    Answer, AuditStep, AuditTerms, Hash, Host, LotIndex, Manifest, Millis, Nonce, PeerKey,
+    ROSTER_PART, UnitIndex,
     verify::audited::{
         Audit, Check, Member, MemberIndex, Phase, Proof, Roster, Ruling, Terms, Vouch,
     },
@@ -36,9 +37,6 @@ pub use replay::{Audited, Course, Flaw, Shown, Spoiled};
 pub use story::Inside;
 use turn::Turn;
 pub use view::{AuditStage, AuditView};
-
-/// The class of processors that everybody is taken to have, as long as none is declared.
-const ONE_CLASS: u8 = 0;
 
 /// Answers with what hid them, by unit and author.
 type Answers = BTreeMap<(UnitIndex, PeerKey), (Answer, Nonce)>;
@@ -68,7 +66,12 @@ pub struct Auditor {
     /// Answers that neither count nor are refused yet.
     pending: BTreeSet<(UnitIndex, PeerKey)>,
     refused: BTreeSet<(UnitIndex, PeerKey)>,
-    told_lost: BTreeSet<PeerKey>,
+    /// Whose word counts no more, and whether that is proved.
+    told_lost: BTreeMap<PeerKey, bool>,
+    /// What peers said of their machines, this node among them.
+    hosts: BTreeMap<PeerKey, Host>,
+    /// Networks of those who answered, as far as they are known.
+    networks: BTreeMap<PeerKey, u64>,
     /// Peers that keep two logs: what they said is on no board any more.
     forked: BTreeSet<PeerKey>,
     /// Answers of peers that are not on the roster, to be compared when all units have one that counts.
@@ -122,7 +125,9 @@ impl Auditor {
             unreadable: BTreeSet::new(),
             pending: BTreeSet::new(),
             refused: BTreeSet::new(),
-            told_lost: BTreeSet::new(),
+            told_lost: BTreeMap::new(),
+            hosts: BTreeMap::new(),
+            networks: BTreeMap::new(),
             forked: BTreeSet::new(),
             doubtful: BTreeSet::new(),
             doubted: BTreeMap::new(),
@@ -179,9 +184,10 @@ impl Auditor {
         if self.answers.contains_key(&(unit, peer)) {
             return;
         }
+        let same_class = self.is_alike(peer);
         let own = self.own.get(&unit).map(|(answer, _)| answer);
         let first = answers_to(&self.answers, unit).next().is_none();
-        self.proofs.answered(peer, unit, &answer, own, first);
+        self.proofs.answered(peer, unit, &answer, own, (first, same_class));
         self.pending.insert((unit, peer));
         self.answered += usize::from(first);
         self.answers.insert((unit, peer), (answer, nonce));
@@ -199,9 +205,20 @@ impl Auditor {
             return;
         }
         for (peer, other) in answers_to(&self.answers, unit) {
-            self.proofs.compared(peer, unit, other, &answer);
+            let same_class = arch_of(&self.hosts, peer) == arch_of(&self.hosts, self.turn.me());
+            self.proofs.compared(peer, unit, (other, &answer), same_class);
         }
         self.own.insert(unit, (answer, nonce));
+    }
+
+    /// What a peer, or this node, says of its machine.
+    pub fn host(&mut self, peer: PeerKey, host: Host) {
+        self.hosts.insert(peer, host);
+    }
+
+    /// Whether a peer says that it has the class of processors that this node has.
+    fn is_alike(&self, peer: PeerKey) -> bool {
+        arch_of(&self.hosts, peer) == arch_of(&self.hosts, self.turn.me())
     }
 
     /// The seed of a pass.
@@ -252,6 +269,7 @@ impl Auditor {
             Some((key, Vouch { member: check.member, answer: answer.clone() }))
         };
         let own = |unit: &UnitIndex| self.own.get(unit).map(|(answer, _)| answer.clone());
+        let arch = arch_of(&self.hosts, self.turn.me());
         match step {
             AuditStep::Revealed(all) => {
                 let places = all.iter().filter_map(|one| Some((one.unit, one.member?)));
@@ -283,7 +301,7 @@ impl Auditor {
                 own(unit).is_some_and(|answer| audit.doubted(*unit, &answer).is_ok())
             }),
             AuditStep::Ruled(units) => all(units, |unit| {
-                let ruling = own(unit).map(|answer| Ruling::Answer(answer, vec![ONE_CLASS]));
+                let ruling = own(unit).map(|answer| Ruling::Answer(answer, vec![arch]));
                 ruling.is_some_and(|ruling| audit.rule(*unit, ruling).is_ok())
             }),
             AuditStep::Lost { peer, convicted } => {
@@ -293,7 +311,7 @@ impl Auditor {
                 }
                 // A stranger's word bears on nothing here.
                 let lost = place.is_none_or(|place| audit.lost().contains(place));
-                !self.told_lost.insert(*peer) || lost
+                self.told_lost.insert(*peer, *convicted).is_some() || lost
             }
             AuditStep::Closed { pass, seed } => {
                 let closed = audit.pass() == *pass && audit.close(*seed).is_ok();
@@ -333,8 +351,8 @@ impl Auditor {
                 }
                 next || members.iter().all(|member| self.roster.contains(member))
             }
-            AuditStep::Lost { peer, .. } => {
-                self.told_lost.insert(*peer);
+            AuditStep::Lost { peer, convicted } => {
+                self.told_lost.insert(*peer, *convicted);
                 true
             }
             AuditStep::Beat => true,
@@ -358,10 +376,17 @@ impl Auditor {
         self.audit = Some(Audit::new(terms, Roster::new(self.roster.clone()), self.units));
     }
 
-    /// What earlier jobs say, as long as it matters.
-    pub fn learn(&mut self, known: impl FnOnce() -> BTreeMap<PeerKey, Trust>) {
+    /// What earlier jobs say of peers, and where they are, as long as it matters.
+    pub fn learn(
+        &mut self,
+        known: impl FnOnce() -> BTreeMap<PeerKey, Trust>,
+        networks: &BTreeMap<PeerKey, u64>,
+    ) {
         if self.news && self.audit.is_none() {
             self.proofs.learn(known());
+            let here =
+                self.proofs.here().filter_map(|(peer, _)| Some((peer, *networks.get(&peer)?)));
+            self.networks = here.collect();
         }
     }
 
@@ -423,6 +448,11 @@ fn answers_to(answers: &Answers, unit: UnitIndex) -> impl Iterator<Item = (PeerK
     let least = (unit, PeerKey([0; 32]));
     let of = answers.range(least..).take_while(move |((other, _), _)| *other == unit);
     of.map(|((_, peer), (answer, _))| (*peer, answer))
+}
+
+/// The class of processors that a peer says it has.
+fn arch_of(hosts: &BTreeMap<PeerKey, Host>, peer: PeerKey) -> u8 {
+    hosts.get(&peer).map_or(0, |host| host.arch)
 }
 
 /// Does something to each, and answers whether it did to all.

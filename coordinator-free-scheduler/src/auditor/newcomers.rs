@@ -56,8 +56,10 @@ impl Auditor {
     pub fn trust(&self) -> BTreeMap<PeerKey, Trust> {
         let trust = |(peer, trust): (PeerKey, Trust)| {
             let credit = self.credits.get(&peer).copied().unwrap_or_default();
-            let lost = self.told_lost.contains(&peer) || self.forked.contains(&peer);
-            (peer, trust.join(Trust { lost, ..credit }))
+            let told = self.told_lost.get(&peer).copied();
+            let lost = told == Some(true) || self.forked.contains(&peer);
+            let doubts = u32::from(told == Some(false) && trust.doubts == 0);
+            (peer, trust.join(Trust { lost, doubts, ..credit }))
         };
         self.proofs.here().map(trust).collect()
     }

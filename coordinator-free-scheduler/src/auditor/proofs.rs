@@ -14,6 +14,8 @@ const LEAST_SHARE: u32 = 20;
 const WEIGHT: u64 = 100;
 /// … and how many times more or less it is at most.
 const WEIGHT_TIMES: u64 = 4;
+/// The most that a member may weigh, and a circle of them.
+pub const WEIGHT_MAX: u64 = WEIGHT * WEIGHT_TIMES;
 
 /// What a peer's answers were worth.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +23,8 @@ pub struct Proof {
     /// Units that it answered first, and that were not compared yet.
     untested: Vec<UnitIndex>,
     trust: Trust,
+    /// Whether it answered otherwise on another class of processors: nobody can tell whose fault that is.
+    apart: bool,
 }
 
 /// What an owner's jobs say of a peer.
@@ -32,6 +36,8 @@ pub struct Trust {
     pub fuel: u64,
     /// Whether its word was lost.
     pub lost: bool,
+    /// Jobs where it answered otherwise on another class of processors.
+    pub doubts: u32,
 }
 
 impl Trust {
@@ -41,12 +47,13 @@ impl Trust {
             agreed: self.agreed.saturating_add(other.agreed),
             fuel: self.fuel.saturating_add(other.fuel),
             lost: self.lost || other.lost,
+            doubts: self.doubts.saturating_add(other.doubts),
         }
     }
 
-    /// Whether a peer of whom this is known may be on a roster.
+    /// Whether a peer of whom this is known may be on a roster: each doubt asks for as many proofs again.
     pub fn suffices(self, proofs: u8) -> bool {
-        !self.lost && self.agreed >= u32::from(proofs)
+        !self.lost && self.agreed >= u32::from(proofs).saturating_mul(self.doubts.saturating_add(1))
     }
 }
 
@@ -58,6 +65,16 @@ pub struct Proofs {
     known: BTreeMap<PeerKey, Trust>,
 }
 
+impl Proof {
+    /// It answered otherwise than the owner, on the same class of processors or on another.
+    fn differs(&mut self, same_class: bool) {
+        match same_class {
+            true => self.trust.lost = true,
+            false => (self.apart, self.trust.doubts) = (true, 1),
+        }
+    }
+}
+
 impl Proofs {
     /// A peer answered a unit, which the owner computed already or not.
     pub fn answered(
@@ -66,12 +83,13 @@ impl Proofs {
         unit: UnitIndex,
         answer: &Answer,
         own: Option<&Answer>,
-        first: bool,
+        (first, same_class): (bool, bool),
     ) {
         let proof = self.peers.entry(peer).or_default();
         match own {
             // That the owner was on it can be known by now: being right proves nothing any more.
-            Some(own) => proof.trust.lost |= answer != own,
+            Some(own) if answer != own => proof.differs(same_class),
+            Some(_) => {}
             None if first => proof.untested.push(unit),
             None => {}
         }
@@ -79,15 +97,24 @@ impl Proofs {
 
     /// A peer's answer and the owner's own, which was not there yet when the peer answered. Right is only
     /// the first who answered the unit: many keys would show one answer otherwise.
-    pub fn compared(&mut self, peer: PeerKey, unit: UnitIndex, answer: &Answer, own: &Answer) {
+    pub fn compared(
+        &mut self,
+        peer: PeerKey,
+        unit: UnitIndex,
+        (answer, own): (&Answer, &Answer),
+        same_class: bool,
+    ) {
         let proof = self.peers.entry(peer).or_default();
         let first = proof.untested.contains(&unit);
         proof.untested.retain(|other| *other != unit);
-        proof.trust = match answer == own {
-            true if first => proof.trust.join(Trust { agreed: 1, fuel: own.fuel, lost: false }),
-            true => proof.trust,
-            false => Trust { lost: true, ..proof.trust },
-        };
+        match answer == own {
+            true if first => {
+                let right = Trust { agreed: 1, fuel: own.fuel, ..Trust::default() };
+                proof.trust = proof.trust.join(right);
+            }
+            true => {}
+            false => proof.differs(same_class),
+        }
     }
 
     /// What is known from earlier jobs.
@@ -106,9 +133,14 @@ impl Proofs {
         self.here().map(move |(peer, trust)| (peer, trust.join(before(peer))))
     }
 
-    /// Who was wrong, now or before.
-    pub fn lost(&self) -> impl Iterator<Item = PeerKey> {
-        self.all().filter(|(_, trust)| trust.lost).map(|(peer, _)| peer)
+    /// Who was wrong, now or before, and whether that is proved.
+    pub fn lost(&self) -> impl Iterator<Item = (PeerKey, bool)> {
+        let lost = |(peer, trust): &(PeerKey, Trust)| trust.lost || self.is_apart(*peer);
+        self.all().filter(lost).map(|(peer, trust)| (peer, trust.lost))
+    }
+
+    fn is_apart(&self, peer: PeerKey) -> bool {
+        self.peers.get(&peer).is_some_and(|proof| proof.apart)
     }
 
     /// How many are proven by earlier jobs alone.
@@ -125,7 +157,8 @@ impl Proofs {
         under_way: impl Fn(UnitIndex) -> bool,
         rng: &mut Rng,
     ) -> (BTreeSet<UnitIndex>, Vec<UnitIndex>) {
-        let known: Vec<(PeerKey, Trust)> = self.all().filter(|(_, trust)| !trust.lost).collect();
+        let here = |(peer, trust): &(PeerKey, Trust)| !trust.lost && !self.is_apart(*peer);
+        let known: Vec<(PeerKey, Trust)> = self.all().filter(here).collect();
         let (mut wanted, mut others) = (BTreeSet::new(), Vec::new());
         for (peer, trust) in known {
             let Some(proof) = self.peers.get_mut(&peer) else { continue };
@@ -142,20 +175,22 @@ impl Proofs {
     }
 
     /// Those who were right so often and never wrong, with weights by what they computed.
-    pub fn members(&self, proofs: u8, class: u8) -> Vec<Member> {
-        let proven: Vec<(PeerKey, Trust)> =
-            self.all().filter(|(_, trust)| trust.suffices(proofs)).collect();
+    pub fn members(&self, proofs: u8) -> Vec<Member> {
+        let fits =
+            |(peer, trust): &(PeerKey, Trust)| trust.suffices(proofs) && !self.is_apart(*peer);
+        let proven: Vec<(PeerKey, Trust)> = self.all().filter(fits).collect();
         let mut fuels: Vec<u64> = proven.iter().map(|(_, trust)| trust.fuel).collect();
         fuels.sort_unstable();
         let middle = fuels.get(fuels.len() / 2).copied().unwrap_or(1).max(1);
         let weight = |fuel: u64| {
             let by_fuel = u128::from(fuel) * u128::from(WEIGHT) / u128::from(middle);
-            (by_fuel as u64).clamp(WEIGHT / WEIGHT_TIMES, WEIGHT * WEIGHT_TIMES) as u32
+            (by_fuel as u64).clamp(WEIGHT / WEIGHT_TIMES, WEIGHT_MAX) as u32
         };
         let member = |(key, trust): (PeerKey, Trust)| Member {
             key,
             weight: weight(trust.fuel),
-            arch: class,
+            arch: 0,
+            circle: 0,
         };
         proven.into_iter().map(member).collect()
     }

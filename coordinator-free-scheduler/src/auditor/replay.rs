@@ -1,7 +1,8 @@
 //! A signer's audit, told again from what it said and from the answers: whether its verdicts follow.
-use super::Auditor;
+use super::{Auditor, arch_of};
 use crate::{
-    Answer, AuditStep, Hash, LotIndex, Manifest, Nonce, PeerKey, Release, UnitIndex, seed_before,
+    Answer, AuditStep, Hash, Host, LotIndex, Manifest, Nonce, PeerKey, Release, UnitIndex,
+    seed_before,
     verify::audited::{Audit, Phase},
     wire,
 };
@@ -28,6 +29,8 @@ pub struct Audited {
     pub level: f64,
     /// Executions that counted.
     pub executions: u64,
+    /// Classes of processors among the members and the signer.
+    pub arches: u32,
     /// Units that rest on the owner's own computation.
     pub own_units: u32,
     /// Answers of members that contradict themselves: they rest on the signer's word.
@@ -87,6 +90,8 @@ impl core::error::Error for Flaw {}
 pub struct Course {
     lots: BTreeMap<LotIndex, BTreeMap<u32, AuditStep>>,
     two_faced: Option<LotIndex>,
+    /// The machine that it computed on.
+    pub host: Host,
 }
 
 /// Whose answers can be shown no more, as they said two things.
@@ -151,6 +156,7 @@ impl Course {
             return Err(Flaw::Unfinished);
         }
         let mut auditor = Auditor::new(manifest, signer).ok_or(Flaw::Unfinished)?;
+        auditor.host(signer, self.host.clone());
         spoiled.forked.iter().for_each(|peer| auditor.two_faced(*peer));
         let by_word = self.by_word(spoiled);
         let known: BTreeSet<_> = shown.iter().map(|(unit, peer, ..)| (*unit, *peer)).collect();
@@ -346,6 +352,13 @@ fn waits(step: &AuditStep) -> bool {
 }
 
 impl Auditor {
+    /// How many classes of processors there are among its members and this signer.
+    fn arches(&self) -> usize {
+        let own = arch_of(&self.hosts, self.turn.me());
+        let of_members = self.roster.iter().map(|member| member.arch);
+        of_members.chain([own]).collect::<BTreeSet<u8>>().len()
+    }
+
     /// What it came to, if it is at its end.
     fn proof(&self, signer: PeerKey) -> Result<Audited, Flaw> {
         let audit: &Audit<Answer> = self.audit.as_ref().ok_or(Flaw::Unfinished)?;
@@ -362,6 +375,7 @@ impl Auditor {
             level: audit.level().checkers(),
             executions: audit.executions(),
             by_word: 0,
+            arches: self.arches() as u32,
             own_units: (0..self.units).filter(|unit| audit.is_final(*unit)).count() as u32,
             silent: self.silent,
             achieved: audit.is_achieved(),

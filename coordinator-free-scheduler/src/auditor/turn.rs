@@ -49,6 +49,11 @@ impl Turn {
         }
     }
 
+    /// Whose turn it is about: this signer.
+    pub fn me(&self) -> PeerKey {
+        self.signers.get(self.rank).copied().unwrap_or_default()
+    }
+
     /// Whether it decides about the job.
     pub fn has_begun(&self) -> bool {
         self.phase == Part::Begun

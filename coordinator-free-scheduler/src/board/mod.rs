@@ -10,7 +10,7 @@ mod signers;
 pub mod unit;
 
 use crate::{
-    ClaimedUnits, Decision, Fault, Hash, JobId, LIMITS, LotIndex, Manifest, PeerKey, Place,
+    ClaimedUnits, Decision, Fault, Hash, Host, JobId, LIMITS, LotIndex, Manifest, PeerKey, Place,
     Profile, SealedAnswer, SignedBatch, Span, Statement, UnitIndex, Verdict, statement::Batch,
     verify::quorum,
 };
@@ -52,6 +52,8 @@ pub struct Merged {
     pub claim: Option<(AuthorIndex, ClaimedUnits)>,
     /// Answers for this node alone, as a signer, with their authors.
     pub sealed: Vec<(AuthorIndex, SealedAnswer)>,
+    /// The machine that the author is on, if it says so.
+    pub host: Option<Host>,
     /// Whether a signer said something about all units.
     pub ordered: bool,
     /// Bad deeds of the author; what they were part of was left out.
@@ -257,6 +259,7 @@ impl Board {
                 Statement::Audit { first, steps } => {
                     self.hear_signer(author, *first, steps, merged);
                 }
+                Statement::Host(host) => merged.host = Some(host.clone()),
                 Statement::Cancel if self.key(author) == self.owner => self.cancelled = true,
                 Statement::Cancel => merged.faults.push(Fault::NotTheOwner),
             }

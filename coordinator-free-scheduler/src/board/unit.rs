@@ -434,6 +434,7 @@ impl<'a> Said<'a> {
             Statement::Audit { first, steps: said } => (from, steps) = (*first, said.as_slice()),
             Statement::Claim(_)
             | Statement::Cancel
+            | Statement::Host(_)
             | Statement::Sealed(_)
             | Statement::SealedFor { .. } => {}
         }

@@ -478,6 +478,7 @@ fn tried_units(statement: &Statement) -> Vec<UnitIndex> {
         | Statement::Sealed(_)
         | Statement::SealedFor { .. }
         | Statement::Audit { .. }
+        | Statement::Host(_)
         | Statement::Cancel => Vec::new(),
     }
 }

@@ -1,5 +1,6 @@
 //! The values that peers exchange. Their postcard bytes are frozen by golden tests.
 pub mod audit;
+pub mod host;
 pub mod ids;
 pub mod manifest;
 pub mod outcome;

@@ -4,8 +4,8 @@
 //! before it, so that two different batches in one place are proof of a forked log. A restart
 //! begins a log of its own (another incarnation), and never continues one it may have forgotten.
 use crate::{
-    Answer, AuditStep, Hash, JobId, LotIndex, Nonce, PeerKey, SealedAnswer, UnitIndex, Void, wire,
-    wire::WireError,
+    Answer, AuditStep, Hash, Host, JobId, LotIndex, Nonce, PeerKey, SealedAnswer, UnitIndex, Void,
+    wire, wire::WireError,
 };
 use alloc::{sync::Arc, vec::Vec};
 use core::fmt;
@@ -149,6 +149,8 @@ pub enum Statement {
         /// Answers behind commits.
         answers: Vec<SealedAnswer>,
     },
+    /// What machine its author is on; at most one in a batch.
+    Host(Host),
 }
 
 impl Statement {
@@ -160,7 +162,7 @@ impl Statement {
             Statement::Calls(calls) => calls.len(),
             Statement::Openings(openings) => openings.len(),
             Statement::Voids(voids) => voids.len(),
-            Statement::Cancel => 1,
+            Statement::Cancel | Statement::Host(_) => 1,
             Statement::Sealed(answers) | Statement::SealedFor { answers, .. } => answers.len(),
             Statement::Audit { steps, .. } => steps.iter().map(AuditStep::entries).sum(),
         }
@@ -244,7 +246,8 @@ impl SignedBatch {
     pub fn open(&self) -> Result<Batch, WireError> {
         let batch: Batch = wire::decode(self.bytes(), BATCH_BYTES_MAX)?;
         let entries: usize = batch.statements.iter().map(Statement::entries).sum();
-        match entries <= BATCH_ENTRIES_MAX {
+        let hosts = batch.statements.iter().filter(|one| matches!(one, Statement::Host(_))).count();
+        match entries <= BATCH_ENTRIES_MAX && hosts <= 1 {
             true => Ok(batch),
             false => Err(WireError::TooLarge { bytes: entries, limit: BATCH_ENTRIES_MAX }),
         }

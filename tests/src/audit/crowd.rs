@@ -97,7 +97,7 @@ impl Crowd {
         let Peer { weight, arch, .. } = self.peers[peer];
         let mut key = [0; 32];
         key[..8].copy_from_slice(&(peer as u64).to_le_bytes());
-        Member { key: PeerKey(key), weight, arch }
+        Member { key: PeerKey(key), weight, arch, circle: peer as u32 }
     }
 
     /// Whether something of this likelihood happens.

@@ -432,6 +432,7 @@ impl World {
                 | Statement::Sealed(_)
                 | Statement::SealedFor { .. }
                 | Statement::Audit { .. }
+                | Statement::Host(_)
                 | Statement::Cancel => {}
             }
         }

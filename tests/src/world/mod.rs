@@ -389,7 +389,9 @@ impl World {
                 Mind::Rogue(Box::new(Rogue::new(one.key, kind, self.scenario.clone(), draw)));
             self.at(self.now_us + draw % ACT_US, peer, What::Act);
         } else {
-            let body = Body::start(one.key, seed, one.life, &one.journal, now);
+            let host = self.scenario.audit.as_ref().map(|audit| audit.host(peer));
+            let me = (one.key, host.unwrap_or_default());
+            let body = Body::start(me, (seed, one.life), &one.journal, now);
             one.mind = Mind::Up(Box::new(body));
             self.feed(peer, Input::GridPeers(self.scenario.peers as u32));
             self.feed(peer, Input::Room { slots, memory_mib: u32::MAX });
@@ -487,7 +489,7 @@ impl Peer {
     fn new(number: usize, scenario: &Scenario) -> Peer {
         Peer {
             key: truth::key(number),
-            honesty: Honesty::of(scenario.harm(number)),
+            honesty: Honesty::of(scenario.harm(number), scenario.splits(number)),
             mind: Mind::Down,
             journal: Vec::new(),
             neighbours: Vec::new(),

@@ -72,6 +72,7 @@ fn payload_bytes(event: &NetEvent) -> usize {
         NetEvent::Gossip { bytes, .. } | NetEvent::Message { bytes, .. } => bytes.len().max(1),
         NetEvent::Listening(_)
         | NetEvent::Connected(_)
+        | NetEvent::Network { .. }
         | NetEvent::Disconnected(_)
         | NetEvent::Lied { .. } => 0,
     }

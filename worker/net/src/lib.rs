@@ -18,6 +18,7 @@ mod frames;
 mod inbox;
 mod outbox;
 mod peer_id;
+mod place;
 mod swarm;
 #[cfg(test)]
 mod tests;
@@ -68,6 +69,13 @@ pub enum NetEvent {
     Listening(String),
     /// The first connection to a peer stands.
     Connected(PeerKey),
+    /// A connection to a peer comes from a public network, by this name.
+    Network {
+        /// Who.
+        peer: PeerKey,
+        /// Where: the same for all of one /24 (IPv4), /48 (IPv6) or relay.
+        network: u64,
+    },
     /// The last connection to a peer is gone.
     Disconnected(PeerKey),
     /// A gossip payload that was not seen before; it is not forwarded until [`Net::accept`].

@@ -7,6 +7,7 @@ mod explain;
 mod fetch;
 mod inspect;
 mod invite;
+mod key;
 mod node;
 mod pass;
 mod peers;
@@ -57,6 +58,8 @@ enum Command {
     Pass(pass::Arguments),
     /// Print a line that lets another machine join this node's grid.
     Invite(invite::Arguments),
+    /// Show the key of this node, or link it with other machines of yours.
+    Key(key::Arguments),
     /// Run guests for a node, which starts it and speaks with it.
     #[command(subcommand, hide = true)]
     Cell(cell::Arguments),
@@ -109,6 +112,7 @@ pub fn main() -> ExitCode {
         Command::Inspect(arguments) => inspect::main(arguments),
         Command::Pass(arguments) => pass::main(arguments),
         Command::Invite(arguments) => invite::main(arguments),
+        Command::Key(arguments) => key::main(arguments),
         Command::Cell(arguments) => return cell::main(arguments),
     };
     match done {

@@ -4,6 +4,7 @@ use crate::{
     api,
     config::{RunConfig, RunOptions},
     driver::{Driver, Handle, LONELY_SENTENCE, Lies, Parts},
+    host,
     keys::{ApiToken, Identity},
     net::{self, NetConfig},
     store::Store,
@@ -70,6 +71,7 @@ async fn run(config: RunConfig) -> Result<(), Failure> {
         memory_mib: config.memory_mib,
         compiled: config.data_dir.join(COMPILED_DIR),
         lies: config.lies.map(|lies| Lies { share: lies.share, seed: lies.seed }),
+        host: host::here(&config.data_dir, identity.peer()).map_err(failed)?,
         store,
         identity,
     };

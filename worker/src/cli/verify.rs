@@ -88,6 +88,8 @@ struct Released {
     passes: u8,
     level: f64,
     executions: u64,
+    /// Classes of processors among those who computed.
+    arches: u32,
     /// Units that rest on its own computation.
     own_units: u32,
     /// Answers that rest on its word, as their authors keep two logs.
@@ -172,6 +174,7 @@ impl Report {
                     passes: audited.passes,
                     level: audited.level,
                     executions: audited.executions,
+                    arches: audited.arches,
                     own_units: audited.own_units,
                     by_word: audited.by_word,
                     silent: audited.silent,
@@ -300,8 +303,10 @@ impl Report {
                 }
             };
             node::say(&format!(
-                "           {} units rest on its own word, {} drawn checks never came{short}",
-                released.own_units, released.silent
+                "           {} units rest on its own word, {} drawn checks never came, {}{short}",
+                released.own_units,
+                released.silent,
+                arches(released.arches),
             ))?;
             if released.by_word > 0 {
                 node::say(&format!(
@@ -331,6 +336,14 @@ impl Report {
             0 => told,
             more => format!("{told}\n… and {more} more; --json names all"),
         }
+    }
+}
+
+/// On how many kinds of processors answers agree; one alone cannot show that a module is exact.
+fn arches(count: u32) -> String {
+    match count {
+        1 => "all on one class of processors".into(),
+        count => format!("on {count} classes of processors"),
     }
 }
 

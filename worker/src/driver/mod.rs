@@ -37,8 +37,8 @@ use assets::Assets;
 use checkpoints::Checkpoints;
 use collect::Collector;
 use coordinator_free_scheduler::{
-    Config, Hash, Input, Job, JobId, JobState, Millis, Node, Notice, Output, Pace, PeerKey, Record,
-    UnitIndex, Verdict, wire,
+    Config, Hash, Host, Input, Job, JobId, JobState, Millis, Node, Notice, Output, Pace, PeerKey,
+    Record, UnitIndex, Verdict, wire,
 };
 use event::{Command, Event, Finished};
 use futures::future::OptionFuture;
@@ -74,6 +74,8 @@ pub struct Parts {
     pub store: Store,
     /// Who it is.
     pub identity: Identity,
+    /// The machine that it is on.
+    pub host: Host,
     /// Its place in the network.
     pub net: NetConfig,
     /// Units that run at once; 0 only submits and serves.
@@ -147,12 +149,12 @@ impl Driver {
     /// # Errors
     /// A room did not open; nothing is left running.
     pub async fn start(parts: Parts) -> Result<(Driver, Handle), DriverError> {
-        let Parts { store, identity, net, cores, memory_mib, compiled, lies } = parts;
+        let Parts { store, identity, host, net, cores, memory_mib, compiled, lies } = parts;
         let (started, network_key) = (Instant::now(), net.network_key);
         let keys = Arc::new(identity);
         let me = keys.peer();
-        let mut node =
-            Node::new(Config { me, incarnation: draw()?, seed: draw()?, pace: Pace::default() });
+        let (incarnation, seed, pace) = (draw()?, draw()?, Pace::default());
+        let mut node = Node::new(Config { me, incarnation, seed, pace, host });
         replay(&store, &mut node)?;
         let metrics = Arc::new(Metrics::new()?);
         let executor = Arc::new(Executor::new(Setup {
@@ -284,6 +286,9 @@ impl Driver {
                 self.neighbours.set(peer, true);
                 self.node.handle(now, Input::Connected(peer));
                 self.count_grid(now);
+            }
+            NetEvent::Network { peer, network } => {
+                self.node.handle(now, Input::Network { peer, network });
             }
             NetEvent::Disconnected(peer) => {
                 self.neighbours.set(peer, false);

@@ -327,9 +327,10 @@ impl<A: Clone + PartialEq> Audit<A> {
 
     fn may_check(&self, unit: UnitIndex, member: MemberIndex) -> bool {
         let state = &self.units[unit as usize];
-        let vouches = state.vouches.iter().any(|vouch| vouch.member == member);
-        let asked = state.drawn.contains(&member) || state.silent.contains(&member);
-        !vouches && !asked && !self.out.contains(&member)
+        let vouches = state.vouches.iter().map(|vouch| vouch.member);
+        let kin = vouches.chain(state.drawn.iter().copied());
+        let known = kin.into_iter().any(|other| self.roster.are_kin(other, member));
+        !known && !state.silent.contains(&member) && !self.out.contains(&member)
     }
 
     /// The answer of a member who was drawn.

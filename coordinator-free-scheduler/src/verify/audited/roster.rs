@@ -28,6 +28,9 @@ pub struct Member {
     pub weight: u32,
     /// The processor that it says it has: a class, of which there are few.
     pub arch: u8,
+    /// Members of one circle are one donor's, or behind one network: of them one at a time vouches for a
+    /// unit.
+    pub circle: u32,
 }
 
 /// The members of one job, fixed when it opens.
@@ -59,6 +62,12 @@ impl Roster {
     /// One of them.
     pub fn member(&self, index: MemberIndex) -> Option<&Member> {
         self.members.get(index as usize)
+    }
+
+    /// Whether two members are of one circle; each is of its own.
+    pub fn are_kin(&self, one: MemberIndex, other: MemberIndex) -> bool {
+        let circle = |member| self.member(member).map(|member| member.circle);
+        one == other || circle(one) == circle(other)
     }
 
     /// All weights together.
@@ -101,8 +110,8 @@ impl<'a> Draw<'a> {
         hundred < u128::from(hundredths)
     }
 
-    /// The first `count` candidates that `takes` agrees to, distinct and in order; fewer if the roster
-    /// has no more.
+    /// The first `count` candidates that `takes` agrees to, in order and no two of one circle; fewer if
+    /// the roster has no more.
     pub fn checkers(&self, count: usize, takes: impl Fn(MemberIndex) -> bool) -> Vec<MemberIndex> {
         let mut drawn = Vec::with_capacity(count);
         for candidate in 1..=TRIES.saturating_mul(count as u32) {
@@ -112,18 +121,22 @@ impl<'a> Draw<'a> {
             let weight = u128::from(self.roster.weight());
             let point = (u128::from(self.number(candidate)) * weight) >> 64;
             let member = self.roster.at(point as u64);
-            if weight > 0 && !drawn.contains(&member) && takes(member) {
+            if weight > 0 && self.is_apart(&drawn, member) && takes(member) {
                 drawn.push(member);
             }
         }
         // Points may keep missing those of little weight, where others are out: then in order.
         for (member, of) in (0..).zip(self.roster.members()) {
             let is_missing = drawn.len() < count && of.weight > 0;
-            if is_missing && !drawn.contains(&member) && takes(member) {
+            if is_missing && self.is_apart(&drawn, member) && takes(member) {
                 drawn.push(member);
             }
         }
         drawn
+    }
+
+    fn is_apart(&self, drawn: &[MemberIndex], member: MemberIndex) -> bool {
+        !drawn.iter().any(|other| self.roster.are_kin(*other, member))
     }
 }
 
@@ -137,6 +150,7 @@ mod tests {
             key: PeerKey([index as u8; 32]),
             weight: *weight,
             arch: 0,
+            circle: index as u32,
         };
         Roster::new(weights.iter().enumerate().map(member).collect())
     }
@@ -159,6 +173,20 @@ mod tests {
         }
         let heads = (0..10_000).filter(|unit| Draw::new(&roster, &seed, *unit).coin(7)).count();
         assert!((600..800).contains(&heads), "{heads}");
+    }
+
+    #[test]
+    fn of_a_circle_one_is_drawn() {
+        let mut members = roster(&[10; 6]).members;
+        members[..4].iter_mut().for_each(|member| member.circle = 0);
+        let roster = Roster::new(members);
+        for unit in 0..100 {
+            let seed = Hash([7; 32]);
+            let mut drawn = Draw::new(&roster, &seed, unit).checkers(6, |_| true);
+            drawn.sort_unstable();
+            assert_eq!(drawn.len(), 3, "{drawn:?}");
+            assert!(drawn[0] < 4 && drawn[1..] == [4, 5], "{drawn:?}");
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ const LIE: u32 = 1;
 
 fn roster(archs: &[u8]) -> Roster {
     let member = |(index, arch): (usize, &u8)| Member {
+        circle: index as u32,
         key: PeerKey([index as u8; 32]),
         weight: 10,
         arch: *arch,

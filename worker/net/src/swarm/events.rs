@@ -3,6 +3,7 @@ use super::super::behaviour::BehaviourEvent;
 use super::super::blobs::AskError;
 use super::super::book::{ADDRESSES_PER_PEER_MAX, Change};
 use super::super::peer_id::key_of;
+use super::super::place::network_of;
 use super::super::{GossipId, NetEvent};
 use super::{Search, Task};
 use bytes::Bytes;
@@ -95,6 +96,9 @@ impl Task {
             return;
         };
         let (at, now) = (endpoint.get_remote_address().clone(), Instant::now());
+        if let Some(network) = network_of(&at) {
+            self.tell(NetEvent::Network { peer: key, network });
+        }
         match self.book.opened(peer, connection, at, endpoint.is_dialer(), now) {
             Change::None => {}
             Change::Peer => {
