@@ -1,10 +1,10 @@
 //! What a node does as a signer of audited jobs: it lets the [`Auditor`] hear what its boards hear,
 //! and says what the auditor comes to in the job's lots.
 use crate::{
-    ANSWER_BYTES_MAX, Answer, AuditStep, Auditor, DELEGATED_UNITS_MAX, Host, JobId, LotIndex,
-    Manifest, Millis, NETWORKS_MAX, Node, Nonce, Output, PeerKey, Record, SealedAnswer,
-    SignedBatch, Statement, UnitIndex, Unsealed, auditor::Trust, commitment, lot::Lot,
-    outbox::Done, verify::audited::Check,
+    ANSWER_BYTES_MAX, Answer, AuditStep, Auditor, CommandError, DELEGATED_UNITS_MAX, Hash, Host,
+    JobId, LotIndex, Manifest, Millis, NETWORKS_MAX, Node, Nonce, Output, PeerKey, Profile,
+    RINGERS_MAX, Record, SealedAnswer, SignedBatch, Statement, UnitIndex, Unsealed, auditor::Trust,
+    commitment, lot::Lot, outbox::Done, verify::audited::Check,
 };
 use alloc::{collections::BTreeMap, vec::Vec};
 
@@ -155,6 +155,13 @@ impl Node {
         }
     }
 
+    /// Outputs of a job of this node's own that it knows beforehand.
+    pub(crate) fn know_ringers(&mut self, now: Millis, id: JobId, known: Vec<(UnitIndex, Hash)>) {
+        let Some(auditor) = self.auditor(id).filter(|_| !known.is_empty()) else { return };
+        auditor.ring(known.clone());
+        self.record(now, Record::Ringers { job: id, known }, 0);
+    }
+
     /// A peer was met in a network: its rosters have one voter of each.
     pub(crate) fn on_network(&mut self, peer: PeerKey, network: u64) {
         if self.networks.len() >= NETWORKS_MAX {
@@ -277,6 +284,19 @@ impl Node {
                 self.timers.insert((at, crate::node::Timer::Flush));
             }
         }
+    }
+}
+
+/// Ringers are of an audited job's own units, and not too many.
+pub(crate) fn check_ringers(
+    manifest: &Manifest,
+    ringers: &[(UnitIndex, Hash)],
+) -> Result<(), CommandError> {
+    let audited = matches!(manifest.profile, Profile::Audited(_));
+    let fit = ringers.iter().all(|(unit, _)| *unit < manifest.work.units.count());
+    match ringers.is_empty() || audited && fit && ringers.len() <= RINGERS_MAX {
+        true => Ok(()),
+        false => Err(CommandError::Ringers),
     }
 }
 

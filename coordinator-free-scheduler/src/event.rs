@@ -250,6 +250,13 @@ pub enum Record {
         /// Author, unit, answer, nonce.
         answers: Vec<(PeerKey, UnitIndex, Answer, Nonce)>,
     },
+    /// Outputs that this node knows beforehand, of its own audited job; private.
+    Ringers {
+        /// The job.
+        job: JobId,
+        /// Unit, digest of its output.
+        known: Vec<(UnitIndex, Hash)>,
+    },
 }
 
 /// Own batches are signed before they are stored, so they have no stored form.
@@ -383,6 +390,9 @@ pub enum CommandError {
     NoSuchJob(JobId),
     /// The job is another's.
     NotTheOwner(JobId),
+    /// Ringers of a job that is not audited, of units that are not there, or over
+    /// [`RINGERS_MAX`](crate::RINGERS_MAX).
+    Ringers,
 }
 
 impl core::fmt::Display for CommandError {
@@ -395,6 +405,11 @@ impl core::fmt::Display for CommandError {
             CommandError::TooManyUnits(limit) => write!(
                 f,
                 "this node keeps {limit} units in all, its jobs' and those it works on; cut the job in smaller ones, or wait for others to end"
+            ),
+            CommandError::Ringers => write!(
+                f,
+                "ringers go with profile = \"audited\" alone, name units of the job, and are at most {}",
+                crate::RINGERS_MAX
             ),
             CommandError::NoSuchJob(job) => write!(f, "there is no job {job} here"),
             CommandError::NotTheOwner(job) => {

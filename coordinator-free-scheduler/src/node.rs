@@ -4,11 +4,11 @@
 //! It finds the job and lot that an input is about and lets them act; then it sees to what is
 //! common to all: the journal, the slots, the peers, the clock. A late tick is harmless.
 use crate::{
-    Answer, Auditor, Changes, CommandError, Commit, Config, DOUBT_MS, Fault, Input, Job, JobId,
-    LIMITS, Ledger, LotIndex, Manifest, Mark, Millis, Nonce, Notice, Output, PeerKey, Query,
+    Answer, Auditor, Changes, CommandError, Commit, Config, DOUBT_MS, Fault, Hash, Input, Job,
+    JobId, LIMITS, Ledger, LotIndex, Manifest, Mark, Millis, Nonce, Notice, Output, PeerKey, Query,
     Record, SealedAnswer, SignedBatch, SignedManifest, UnitIndex, Void, attend::Joining,
-    commitment, journal::Journal, lot::Ran, outbox::Done, rng::Rng, statement::Batch,
-    sync::Answered,
+    audits::check_ringers, commitment, journal::Journal, lot::Ran, outbox::Done, rng::Rng,
+    statement::Batch, sync::Answered,
 };
 use alloc::{
     boxed::Box,
@@ -164,7 +164,21 @@ impl Node {
     /// # Errors
     /// It was refused; nothing was changed.
     pub fn submit(&mut self, now: Millis, signed: SignedManifest) -> Result<JobId, CommandError> {
+        self.submit_with(now, signed, Vec::new())
+    }
+
+    /// The same, where the outputs of some units are known.
+    ///
+    /// # Errors
+    /// It was refused; nothing was changed.
+    pub fn submit_with(
+        &mut self,
+        now: Millis,
+        signed: SignedManifest,
+        ringers: Vec<(UnitIndex, Hash)>,
+    ) -> Result<JobId, CommandError> {
         let manifest = signed.open().map_err(CommandError::Manifest)?;
+        check_ringers(&manifest, &ringers)?;
         let id = signed.id();
         if self.jobs.contains_key(&id) {
             return Ok(id);
@@ -177,6 +191,7 @@ impl Node {
         self.add_job(now, signed.clone(), Box::new(manifest)).map_err(|_| too_many)?;
         self.attend_own(id);
         self.announce(now, signed);
+        self.know_ringers(now, id, ringers);
         self.handle(now, Input::Tick);
         Ok(id)
     }

@@ -49,6 +49,12 @@ impl Node {
                 }
                 Ok(())
             }
+            Record::Ringers { job, known } => {
+                if let Some(auditor) = self.auditor(job) {
+                    auditor.ring(known);
+                }
+                Ok(())
+            }
             Record::Own(_) => Err(Fault::NoSuchUnit),
         }
     }

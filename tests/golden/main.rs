@@ -56,6 +56,7 @@ fn manifest(units: Units) -> Manifest {
         salt: 9,
         priority: 4,
         deadline_s: 3_600,
+        checkers: Vec::new(),
     }
 }
 
@@ -157,12 +158,7 @@ impl Lines {
             Manifest { profile: Profile::Checked, ..manifest(Units::Range { count: 300 }) };
         self.add("manifest, checked", &checked.encode().expect("within the limits"));
         self.add("seed before a seed", &seed_before(&hash(23)).0);
-        let entry = UnitEntry {
-            args: vec!["x".into()],
-            input: Some(hash(13)),
-            cost_hint: 500,
-            checkers_min: 2,
-        };
+        let entry = UnitEntry { args: vec!["x".into()], input: Some(hash(13)), cost_hint: 500 };
         let page = TablePage { units: vec![entry, UnitEntry::default()] };
         self.add("unit table, page", &wire::encode(&page));
         let directory = TableDirectory { pages: vec![hash(14), hash(15)] };
@@ -224,6 +220,7 @@ impl Lines {
                 "unsealed",
                 Record::Unsealed { job, answers: vec![(PeerKey([6; 32]), 4, exit(), [10; 16])] },
             ),
+            ("ringers", Record::Ringers { job, known: vec![(4, hash(29))] }),
         ];
         for (name, record) in records {
             self.add(&format!("record, {name}"), &wire::encode(&record));

@@ -12,7 +12,7 @@ use tests::{
 };
 
 /// What the owner said, in its order within a lot.
-fn steps(world: &World) -> Vec<AuditStep> {
+pub fn steps(world: &World) -> Vec<AuditStep> {
     let batches = evidence(world).1.into_iter().map(|signed| signed.open().expect("a batch"));
     let said = batches.flat_map(|batch| batch.statements).filter_map(|one| match one {
         Statement::Audit { steps, .. } => Some(steps),

@@ -5,6 +5,7 @@
 //! itself, and all must have come to the same verdicts. Invariants are checked on the way.
 mod audited;
 mod audits;
+mod care;
 mod checked;
 mod claims;
 mod delegates;

@@ -105,6 +105,7 @@ impl Body {
             Record::Manifest(_)
             | Record::Batch(_)
             | Record::Answers { .. }
+            | Record::Ringers { .. }
             | Record::Unsealed { .. } => record,
         };
         let records = records.into_iter().map(sign).map(Stored::from).collect();

@@ -1,6 +1,9 @@
 //! What the owner of an audited job asks for, as a scenario says it.
-use crate::truth;
-use coordinator_free_scheduler::{AuditTerms, DELEGATE_AFTER_S, Host, Link, seed_before};
+use crate::{Scenario, truth};
+use coordinator_free_scheduler::{
+    AuditTerms, DELEGATE_AFTER_S, Hash, Host, JobId, LeastCheckers, Link, PeerKey, SignedManifest,
+    Span, UnitIndex, seed_before,
+};
 use serde::Deserialize;
 
 /// What the owner of an audited job asks for.
@@ -26,6 +29,15 @@ pub struct Audit {
     /// Peers that are one donor's, by number.
     #[serde(default)]
     pub kin: Vec<usize>,
+    /// The first so many units have so many checkers at least.
+    #[serde(default)]
+    pub least: (u32, u8),
+    /// The owner knows the outputs of the first so many units …
+    #[serde(default)]
+    pub ringers: u32,
+    /// … of which it has the first so many wrong.
+    #[serde(default)]
+    pub ringers_off: u32,
 }
 
 fn delegate_after_s() -> u16 {
@@ -42,11 +54,42 @@ impl Default for Audit {
             other_arch: Vec::new(),
             splits: 0.0,
             kin: Vec::new(),
+            least: (0, 0),
+            ringers: 0,
+            ringers_off: 0,
         }
     }
 }
 
+impl Scenario {
+    /// The job with this salt, and what its owner knows of it beforehand.
+    pub fn job(&self, owner: PeerKey, salt: u64) -> (SignedManifest, Vec<(UnitIndex, Hash)>) {
+        let (profile, urgency) = (self.profile(salt), self.urgency(salt as usize));
+        let manifest = truth::urgent(owner, self.units, self.lot_units, profile, salt, urgency);
+        let Some(audit) = &self.audit else { return (manifest, Vec::new()) };
+        let manifest = truth::with_checkers(manifest, audit.checkers());
+        let known = audit.known(manifest.id());
+        (manifest, known)
+    }
+}
+
 impl Audit {
+    /// Units that have some checkers in any case.
+    pub fn checkers(&self) -> Vec<LeastCheckers> {
+        let (count, least) = self.least;
+        let some = LeastCheckers { units: Span { first: 0, count }, least };
+        if count > 0 { vec![some] } else { Vec::new() }
+    }
+
+    /// What the owner knows beforehand.
+    pub fn known(&self, job: JobId) -> Vec<(UnitIndex, Hash)> {
+        let known = |unit| match unit < self.ringers_off {
+            true => truth::colluding(job, unit),
+            false => truth::right(job, unit, 0),
+        };
+        (0..self.ringers).filter_map(|unit| Some((unit, known(unit).output()?))).collect()
+    }
+
     /// The machine of a peer.
     pub fn host(&self, peer: usize) -> Host {
         let donor = truth::key(usize::MAX);

@@ -1,7 +1,8 @@
 //! What is true in a simulated world: who is who, which jobs there are, which answers are right.
 use coordinator_free_scheduler::{
-    Answer, ENGINE, Hash, JobId, Manifest, Nonce, Outcome, PeerKey, Profile, RunLimits, Signature,
-    SignedManifest, UnitIndex, Units, Work, seed_before, verify::audited::PASSES_MAX,
+    Answer, ENGINE, Hash, JobId, LeastCheckers, Manifest, Nonce, Outcome, PeerKey, Profile,
+    RunLimits, Signature, SignedManifest, UnitIndex, Units, Work, seed_before,
+    verify::audited::PASSES_MAX,
 };
 
 /// The signature of everybody: the door's business, not simulated.
@@ -59,9 +60,16 @@ pub fn urgent(
         salt,
         priority,
         deadline_s,
+        checkers: Vec::new(),
     };
     let bytes = manifest.encode().expect("a manifest within its limits");
     SignedManifest { bytes, signature: SIGNATURE.0.into() }
+}
+
+/// The same manifest, where some units have some checkers in any case.
+pub fn with_checkers(signed: SignedManifest, checkers: Vec<LeastCheckers>) -> SignedManifest {
+    let manifest = Manifest { checkers, ..signed.open().expect("a manifest") };
+    SignedManifest { bytes: manifest.encode().expect("a sound one"), ..signed }
 }
 
 /// A signer's seeds of a job's passes, of which each hashes to the one before.

@@ -282,7 +282,7 @@ impl Auditor {
     fn rule(&mut self) -> Vec<AuditStep> {
         let Some(audit) = &self.audit else { return Vec::new() };
         let unknown = |unit: &UnitIndex| self.to_run.contains(unit) || self.running.contains(unit);
-        if self.doubted.values().any(unknown) {
+        if self.doubted.values().chain(self.ringers.rung()).any(unknown) {
             return Vec::new();
         }
         let (here, missing): (Vec<UnitIndex>, Vec<UnitIndex>) =

@@ -14,13 +14,14 @@ mod plan;
 mod proofs;
 mod release;
 mod replay;
+mod ringers;
 mod story;
 mod turn;
 mod view;
 
 use crate::{
-    Answer, AuditStep, AuditTerms, Hash, Host, LotIndex, Manifest, Millis, Nonce, PeerKey,
-    ROSTER_PART, UnitIndex,
+    Answer, AuditStep, AuditTerms, Hash, Host, LeastCheckers, LotIndex, Manifest, Millis, Nonce,
+    PeerKey, ROSTER_PART, UnitIndex,
     verify::audited::{
         Audit, Check, Member, MemberIndex, Phase, Proof, Roster, Ruling, Terms, Vouch,
     },
@@ -34,6 +35,7 @@ pub use plan::AuditPlan;
 use proofs::Proofs;
 pub use proofs::Trust;
 pub use replay::{Audited, Course, Flaw, Shown, Spoiled};
+use ringers::Ringers;
 pub use story::Inside;
 use turn::Turn;
 pub use view::{AuditStage, AuditView};
@@ -47,6 +49,9 @@ pub struct Auditor {
     terms: AuditTerms,
     turn: Turn,
     units: u32,
+    /// Units that have some checkers in any case.
+    checkers: Vec<LeastCheckers>,
+    ringers: Ringers,
     /// Answers of others that this node could read and that fit their commits.
     answers: Answers,
     /// What this node computed itself.
@@ -113,6 +118,8 @@ impl Auditor {
             terms,
             turn: Turn::new(&terms, signers, rank),
             units: manifest.work.units.count(),
+            checkers: manifest.checkers.clone(),
+            ringers: Ringers::default(),
             answers: BTreeMap::new(),
             own: BTreeMap::new(),
             proofs: Proofs::default(),
@@ -184,6 +191,9 @@ impl Auditor {
         if self.answers.contains_key(&(unit, peer)) {
             return;
         }
+        if self.ringers.rings(unit, &answer) {
+            self.want(unit);
+        }
         let same_class = self.is_alike(peer);
         let own = self.own.get(&unit).map(|(answer, _)| answer);
         let first = answers_to(&self.answers, unit).next().is_none();
@@ -208,7 +218,14 @@ impl Auditor {
             let same_class = arch_of(&self.hosts, peer) == arch_of(&self.hosts, self.turn.me());
             self.proofs.compared(peer, unit, (other, &answer), same_class);
         }
+        self.to_run.remove(&unit);
+        self.ringers.computed(unit, &answer);
         self.own.insert(unit, (answer, nonce));
+    }
+
+    /// What this node knows of some units beforehand.
+    pub fn ring(&mut self, known: Vec<(UnitIndex, Hash)>) {
+        self.ringers.know(known);
     }
 
     /// What a peer, or this node, says of its machine.
@@ -373,7 +390,11 @@ impl Auditor {
             cost_max: cost_max.into(),
             ..Terms::new(f64::from(max_error_ppb) / 1e9)
         };
-        self.audit = Some(Audit::new(terms, Roster::new(self.roster.clone()), self.units));
+        let mut audit = Audit::new(terms, Roster::new(self.roster.clone()), self.units);
+        for LeastCheckers { units, least } in &self.checkers {
+            units.units().for_each(|unit| audit.at_least(unit, least.saturating_add(1)));
+        }
+        self.audit = Some(audit);
     }
 
     /// What earlier jobs say of peers, and where they are, as long as it matters.

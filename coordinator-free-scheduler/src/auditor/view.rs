@@ -38,6 +38,8 @@ pub struct AuditView {
     pub disputed: u32,
     /// Peers whose word counts no more.
     pub lost: u32,
+    /// Units whose answers the owner knew beforehand, and those of them where the module has another.
+    pub ringers: (u32, u32),
     /// Executions by members and by the owner, as far as they count.
     pub executions: u64,
     /// Whether it was released with as few wrong units as was asked for, and every check made.
@@ -71,6 +73,7 @@ impl Auditor {
             level: audit.map_or(0, |audit| audit.level().0),
             waiting: audit.map_or(0, |audit| audit.waiting() as u32),
             disputed: audit.map_or(0, |audit| audit.disputed().len() as u32),
+            ringers: self.ringers.count(),
             lost: self.told_lost.len() as u32,
             executions: audit.map_or(0, Audit::executions),
             estimate,

@@ -5,7 +5,7 @@
 //! and about nothing else. A delegate whom the manifest names may say the same in a course of its own.
 use crate::Hash;
 use crate::{
-    Answer, Nonce, PeerKey, UnitIndex,
+    Answer, Nonce, PeerKey, Span, UnitIndex,
     verify::audited::{Check, Member, MemberIndex},
 };
 use alloc::vec::Vec;
@@ -15,6 +15,22 @@ use serde::{Deserialize, Serialize};
 pub const SEALED_BYTES_MAX: usize = 256;
 /// Members that one step names at most: more do not fit a batch.
 pub const ROSTER_PART: usize = 512;
+
+/// Units of an audited job that matter more than others.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+pub struct LeastCheckers {
+    /// Which.
+    pub units: Span,
+    /// Checkers that each of them has at least, 1 to [`CHECKERS_MAX`].
+    pub least: u8,
+}
+
+/// Most checkers that a unit can be promised.
+pub const CHECKERS_MAX: u8 = 16;
+/// Most entries of [`LeastCheckers`] in a manifest.
+pub const CHECKERS_SPANS_MAX: usize = 64;
+/// Most units of a job whose answers its owner may know beforehand.
+pub const RINGERS_MAX: usize = 4_096;
 
 /// An answer that was committed to, for the owner's eyes alone.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]

@@ -2,7 +2,10 @@
 //!
 //! [`Work`] is what is computed and has its own name, so that nothing a guest sees depends on who
 //! asks; the rest says who asks and how much proof they want.
-use crate::{Hash, JobId, LotIndex, PeerKey, UnitIndex, WorkId, wire::WireError};
+use crate::{
+    CHECKERS_MAX, CHECKERS_SPANS_MAX, Hash, JobId, LeastCheckers, LotIndex, PeerKey, Span,
+    UnitIndex, WorkId, wire::WireError,
+};
 use alloc::{string::String, vec::Vec};
 use serde::{Deserialize, Serialize};
 
@@ -196,6 +199,8 @@ pub struct Manifest {
     /// Seconds after its submission by which its owner wants it done; 0 for whenever. It is counted
     /// from when a node hears of the job.
     pub deadline_s: u32,
+    /// Units of an audited job that have some checkers in any case; at most [`CHECKERS_SPANS_MAX`].
+    pub checkers: Vec<LeastCheckers>,
 }
 
 /// A manifest's bytes with its owner's signature over them.
@@ -296,6 +301,7 @@ impl Manifest {
         if self.lot_units == 0 || self.lot_units > LOT_UNITS_MAX || self.lots() > LOTS_MAX {
             return Err(ManifestError::LotUnits(self.lot_units));
         }
+        self.check_checkers()?;
         if self.priority == 0 || self.priority > PRIORITY_MAX {
             return Err(ManifestError::Priority(self.priority));
         }
@@ -314,6 +320,25 @@ impl Manifest {
                     false => terms.check(),
                 }
             }
+        }
+    }
+}
+
+impl Manifest {
+    fn check_checkers(&self) -> Result<(), ManifestError> {
+        let audited = matches!(self.profile, Profile::Audited(_));
+        let fits = |one: &LeastCheckers| {
+            let Span { first, count } = one.units;
+            let within = first.checked_add(count).is_some_and(|end| end <= self.work.units.count());
+            within && count > 0 && (1..=CHECKERS_MAX).contains(&one.least)
+        };
+        match self.checkers.as_slice() {
+            [] => Ok(()),
+            _ if !audited => Err(ManifestError::NoCheckers),
+            some if some.len() > CHECKERS_SPANS_MAX || !some.iter().all(fits) => {
+                Err(ManifestError::Checkers)
+            }
+            _ => Ok(()),
         }
     }
 }
@@ -371,6 +396,10 @@ pub enum ManifestError {
     },
     /// A delegate that is named twice, or is the owner.
     DelegateTwice,
+    /// Checkers are asked for of a job that has none.
+    NoCheckers,
+    /// [`Manifest::checkers`] names units that are not there, none or too many checkers, or is too long.
+    Checkers,
 }
 
 impl From<WireError> for ManifestError {
@@ -407,6 +436,13 @@ impl core::fmt::Display for ManifestError {
             ManifestError::Audit { what, got, most } => {
                 write!(f, "audited with {got} {what}; some are needed, and at most {most} allowed")
             }
+            ManifestError::NoCheckers => {
+                f.write_str("least checkers go with profile = \"audited\" alone; others draw none")
+            }
+            ManifestError::Checkers => write!(
+                f,
+                "least checkers name units of the job, 1 to {CHECKERS_MAX} checkers, in at most {CHECKERS_SPANS_MAX} entries"
+            ),
             ManifestError::DelegateTwice => f.write_str(
                 "a delegate is named twice, or is the submitter's own node; name each once",
             ),

@@ -19,8 +19,6 @@ pub struct UnitEntry {
     pub input: Option<Hash>,
     /// What it may cost relative to other units, 0 for unknown. Orders work, nothing else.
     pub cost_hint: u32,
-    /// Least checkers of this unit, for the audited profile.
-    pub checkers_min: u8,
 }
 
 /// Up to [`PAGE_UNITS`] entries in unit order.

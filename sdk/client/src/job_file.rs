@@ -12,6 +12,8 @@
 //! delegates = []                # peers that may decide about an audited job when this node is silent;
 //!                               # absent: two whom the node knows well, if it does
 //! delegate_after_s = 600        # for so long; the default
+//! ringers = "known/*.out"       # outputs that you know beforehand, named by their units as `fetch` names
+//!                               # them: who answers one of them otherwise is found out (audited jobs)
 //! priority = 1                  # the default; weighs so much beside other jobs, up to 100
 //! deadline_s = 7200             # should be done so long after it is submitted; absent: whenever
 //!
@@ -28,10 +30,16 @@
 //! # files = "in/*.dat"          # one unit a file, sorted by name; standard input: the file
 //! # lines = "in.txt"            # one unit a line; standard input: the line, without its end
 //!
+//! [[checkers]]                  # units that matter have so many checkers in any case (audited jobs)
+//! units = "0-99"                # or one unit: "7"
+//! least = 2
+//!
 //! [merge]                       # if the outputs make one file
 //! module = "merge.wasm"
 //! ```
-use crate::{Error, Input, JobSpec, LimitsRequest, Profile, UnitSource};
+use crate::{
+    BlobHash, Error, Input, JobSpec, LeastCheckers, LimitsRequest, Profile, Ringer, UnitSource,
+};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -86,6 +94,9 @@ struct Job {
     profile: Option<Profile>,
     delegates: Option<Vec<String>>,
     delegate_after_s: Option<NonZeroU16>,
+    ringers: Option<Spanned<String>>,
+    #[serde(default)]
+    checkers: Vec<Checkers>,
     #[serde(default)]
     priority: Option<Spanned<u8>>,
     deadline_s: Option<NonZeroU32>,
@@ -107,6 +118,13 @@ struct Units {
     count: Option<NonZeroU32>,
     files: Option<Spanned<String>>,
     lines: Option<Spanned<PathBuf>>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Checkers {
+    units: Spanned<String>,
+    least: u8,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -165,6 +183,8 @@ impl JobFile {
             profile: job.profile,
             delegates: job.delegates.clone(),
             delegate_after_s: job.delegate_after_s,
+            checkers: self.checkers()?,
+            ringers: self.ringers()?,
             priority: job.priority.as_ref().map_or(1, |priority| *priority.get_ref()),
             deadline_s: job.deadline_s.map_or(0, NonZeroU32::get),
             merge,
@@ -203,6 +223,45 @@ impl JobFile {
             return UnitSource::lines(self.resolve(lines)?);
         }
         Ok(UnitSource::Count(count.map_or(0, NonZeroU32::get)))
+    }
+
+    fn checkers(&self) -> Result<Vec<LeastCheckers>, JobFileError> {
+        let of = |one: &Checkers| {
+            let text = one.units.get_ref();
+            let (first, last) = text.split_once('-').unwrap_or((text, text));
+            let number = |text: &str| text.trim().parse::<u32>().ok();
+            let span = number(first).zip(number(last)).filter(|(first, last)| first <= last);
+            let count = span.map(|(first, last)| (first, (last - first).saturating_add(1)));
+            count.map(|(first, count)| LeastCheckers { first, count, least: one.least }).ok_or_else(
+                || {
+                    self.error(
+                        one.units.span(),
+                        "expected a unit or a span, \"7\" or \"0-99\"".into(),
+                    )
+                },
+            )
+        };
+        self.job.checkers.iter().map(of).collect()
+    }
+
+    /// Outputs that are known, by files that bear the number of their unit.
+    fn ringers(&self) -> Result<Vec<Ringer>, Error> {
+        let Some(pattern) = &self.job.ringers else { return Ok(Vec::new()) };
+        let of = |path: PathBuf| {
+            let name = path.file_stem().and_then(|name| name.to_str());
+            let Some(unit) = name.and_then(|name| name.parse::<u32>().ok()) else {
+                let problem = format!(
+                    "{} does not bear the number of a unit, such as 00000017.out",
+                    path.display()
+                );
+                return Err(self.error(pattern.span(), problem).into());
+            };
+            let mut hasher = blake3::Hasher::new();
+            let hashed = File::open(&path).and_then(|file| hasher.update_reader(file).map(drop));
+            hashed.map_err(|error| Error::file(&path, error))?;
+            Ok(Ringer { unit, output: BlobHash(*hasher.finalize().as_bytes()) })
+        };
+        self.matches(pattern)?.into_iter().map(of).collect()
     }
 
     /// The files that a pattern fits, sorted by name.

@@ -1,5 +1,5 @@
 //! What a program wants computed: a module, its units, and how much proof.
-use crate::{BlobHash, Error, LimitsRequest, Profile};
+use crate::{BlobHash, Error, LeastCheckers, LimitsRequest, Profile, Ringer};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
@@ -103,6 +103,11 @@ pub struct JobSpec {
     pub delegates: Option<Vec<String>>,
     /// Silence of the node after which the first of them does, seconds; without: ten minutes.
     pub delegate_after_s: Option<NonZeroU16>,
+    /// Units of an audited job that have some checkers in any case.
+    pub checkers: Vec<LeastCheckers>,
+    /// Units of an audited job whose outputs are known, and kept from all others: who answers one of them
+    /// otherwise is found out.
+    pub ringers: Vec<Ringer>,
     /// How much it weighs beside other jobs, 1 to 100; 1 is usual.
     pub priority: u8,
     /// Seconds after its submission by which it should be done; 0 for whenever.
@@ -129,6 +134,8 @@ impl JobSpec {
             profile: None,
             delegates: None,
             delegate_after_s: None,
+            checkers: Vec::new(),
+            ringers: Vec::new(),
             priority: 1,
             deadline_s: 0,
             merge: None,

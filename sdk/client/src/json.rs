@@ -50,12 +50,40 @@ pub struct JobRequest {
     pub merge: Option<BlobHash>,
     /// The units.
     pub units: UnitsRequest,
+    /// Units of an audited job that have some checkers in any case.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checkers: Vec<LeastCheckers>,
+    /// Units of an audited job whose outputs the submitter knows, and nobody is told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ringers: Vec<Ringer>,
     /// Do not look the module over: what no node can run fails unit by unit. For tests.
     #[serde(default)]
     pub unchecked: bool,
     /// Compute it again even if this node has submitted the same work before.
     #[serde(default)]
     pub again: bool,
+}
+
+/// Units that matter more than others.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LeastCheckers {
+    /// The first of them.
+    pub first: u32,
+    /// How many.
+    pub count: u32,
+    /// Checkers that each of them has at least, 1 to 16.
+    pub least: u8,
+}
+
+/// A unit whose output is known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ringer {
+    /// Which.
+    pub unit: u32,
+    /// The BLAKE3 hash of its standard output.
+    pub output: BlobHash,
 }
 
 fn usual_priority() -> u8 {
@@ -263,6 +291,12 @@ pub struct AuditStatus {
     pub checks_waiting: u64,
     /// Units about which answers differ, and that the submitter's node computes itself.
     pub disputed: u64,
+    /// Units whose outputs the submitter knew beforehand.
+    #[serde(default)]
+    pub ringers: u64,
+    /// Those of them where the module itself has another output: nobody is blamed for these.
+    #[serde(default)]
+    pub ringers_off: u64,
     /// Executions that count so far.
     pub executions: u64,
     /// Whether it was released with as few wrong units as was asked for, and every check made.

@@ -57,6 +57,6 @@ pub use ids::{BlobHash, JobId, NotAnId, WorkId};
 pub use job_file::{JOB_FILE_BYTES_MAX, JobFile, JobFileError};
 pub use job_spec::{Input, JobSpec, LINE_BYTES_MAX, UnitSource};
 pub use json::{
-    AUDITED_UNITS, AuditStage, AuditStatus, JobRequest, JobState, JobStatus, LimitsRequest,
-    NodeStatus, PeerState, PeerStatus, Profile, Submitted, UnitsRequest,
+    AUDITED_UNITS, AuditStage, AuditStatus, JobRequest, JobState, JobStatus, LeastCheckers,
+    LimitsRequest, NodeStatus, PeerState, PeerStatus, Profile, Ringer, Submitted, UnitsRequest,
 };

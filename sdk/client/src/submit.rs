@@ -38,6 +38,8 @@ pub(crate) async fn upload(grid: &Grid, spec: JobSpec) -> Result<JobRequest, Err
         profile: spec.profile,
         delegates: spec.delegates,
         delegate_after_s: spec.delegate_after_s,
+        checkers: spec.checkers,
+        ringers: spec.ringers,
         priority: spec.priority,
         deadline_s: spec.deadline_s,
         merge,

@@ -424,17 +424,13 @@ impl World {
     }
 
     fn submit(&mut self, peer: usize, salt: u64) {
-        let Scenario { units, lot_units, .. } = *self.scenario;
-        let profile = self.scenario.profile(salt);
-        let owner = self.peers[peer].key;
-        let urgency = self.scenario.urgency(salt as usize);
-        let manifest = truth::urgent(owner, units, lot_units, profile, salt, urgency);
+        let (manifest, known) = self.scenario.job(self.peers[peer].key, salt);
         let now = self.now();
         let Some(body) = self.body(peer) else {
             self.at(self.now_us + SECOND_US, peer, What::Submit { salt });
             return;
         };
-        match body.node.submit(now, manifest) {
+        match body.node.submit_with(now, manifest, known) {
             Ok(job) => {
                 self.jobs.push(job);
                 let submitted_us = self.now_us;

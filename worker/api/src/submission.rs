@@ -1,6 +1,8 @@
 //! A job request whose form was checked, in the words of the scheduler.
 use super::Refusal;
-use coordinator_free_scheduler::{AuditTerms, Hash, Profile, RunLimits, UNITS_MAX};
+use coordinator_free_scheduler::{
+    AuditTerms, Hash, LeastCheckers, Profile, RunLimits, Span, UNITS_MAX, UnitIndex,
+};
 use dugnad_client::json::INPUTS_INLINE_MAX;
 use dugnad_client::{BlobHash, JobRequest, LimitsRequest, UnitsRequest};
 use std::num::NonZeroU16;
@@ -35,6 +37,10 @@ pub struct Submission {
     pub delegates: Option<Vec<String>>,
     /// Silence after which the first of them does, seconds; without: the usual time.
     pub delegate_after_s: Option<NonZeroU16>,
+    /// Units of an audited job that have some checkers in any case.
+    pub checkers: Vec<LeastCheckers>,
+    /// Units of an audited job and the digests of their outputs, which nobody else is told.
+    pub ringers: Vec<(UnitIndex, Hash)>,
     /// How much it weighs beside other jobs.
     pub priority: u8,
     /// Seconds after its submission by which it should be done; 0 for whenever.
@@ -74,6 +80,8 @@ impl TryFrom<JobRequest> for Submission {
             profile: request.profile.map(profile),
             delegates: request.delegates,
             delegate_after_s: request.delegate_after_s,
+            checkers: request.checkers.into_iter().map(least).collect(),
+            ringers: request.ringers.into_iter().map(|one| (one.unit, hash(one.output))).collect(),
             priority: request.priority,
             deadline_s: request.deadline_s,
             merge: request.merge.map(hash),
@@ -81,6 +89,11 @@ impl TryFrom<JobRequest> for Submission {
             again: request.again,
         })
     }
+}
+
+fn least(one: dugnad_client::LeastCheckers) -> LeastCheckers {
+    let units = Span { first: one.first, count: one.count };
+    LeastCheckers { units, least: one.least }
 }
 
 /// The scheduler's form of a profile; seeds and delegates of an audited job are its owner's to name.

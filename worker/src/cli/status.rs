@@ -83,6 +83,12 @@ fn show_audit(audit: &AuditStatus) -> Result<(), Failure> {
     if !audit.delegates.is_empty() {
         node::say(&format!("delegates   {}", audit.delegates.join(", ")))?;
     }
+    if audit.ringers_off > 0 {
+        node::say(&format!(
+            "ringers     {} of {} known outputs are not what the module computes; nobody is blamed for them",
+            audit.ringers_off, audit.ringers
+        ))?;
+    }
     match audit.estimated_wrong {
         Some(wrong) if audit.achieved => {
             node::say(&format!("released    {wrong:.3} wrong units expected"))

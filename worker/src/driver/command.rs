@@ -10,7 +10,9 @@ impl Driver {
         let now = self.now();
         // A caller that is gone needs no answer.
         match command {
-            Command::Submit(signed, answer) => drop(answer.send(self.node.submit(now, signed))),
+            Command::Submit(signed, ringers, answer) => {
+                drop(answer.send(self.node.submit_with(now, signed, ringers)));
+            }
             Command::Cancel(job, answer) => drop(answer.send(self.node.cancel(now, job))),
             Command::Jobs(answer) => {
                 let jobs = self.node.jobs().into_iter();

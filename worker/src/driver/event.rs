@@ -55,7 +55,8 @@ pub struct Evidence {
 
 /// What the API asks; each carries where the answer goes.
 pub enum Command {
-    Submit(SignedManifest, oneshot::Sender<Result<JobId, CommandError>>),
+    /// With the outputs that this node knows beforehand.
+    Submit(SignedManifest, Vec<(UnitIndex, Hash)>, oneshot::Sender<Result<JobId, CommandError>>),
     Cancel(JobId, oneshot::Sender<Result<(), CommandError>>),
     Jobs(oneshot::Sender<Vec<Standing>>),
     /// Peers that did much for this node's audited jobs, the best first.

@@ -108,6 +108,7 @@ impl Desk {
             Record::Manifest(_)
             | Record::Batch(_)
             | Record::Answers { .. }
+            | Record::Ringers { .. }
             | Record::Unsealed { .. } => record,
         };
         (group_of(&record).0.0, wire::encode(&record))
@@ -119,7 +120,9 @@ fn group_of(record: &Record) -> JobId {
     match record {
         Record::Manifest(signed) => signed.id(),
         Record::Batch(signed) => signed.open().map(|batch| batch.job).unwrap_or_default(),
-        Record::Answers { job, .. } | Record::Unsealed { job, .. } => *job,
+        Record::Answers { job, .. }
+        | Record::Unsealed { job, .. }
+        | Record::Ringers { job, .. } => *job,
         Record::Own(_) => JobId::default(),
     }
 }

@@ -70,6 +70,8 @@ fn shown_audit(view: AuditView, profile: Profile) -> AuditStatus {
         level: f64::from(view.level) / 100.0,
         checks_waiting: view.waiting.into(),
         disputed: view.disputed.into(),
+        ringers: view.ringers.0.into(),
+        ringers_off: view.ringers.1.into(),
         executions: view.executions,
         achieved: view.achieved,
         estimated_wrong: view.estimate,

@@ -37,6 +37,7 @@ impl Handle {
     pub(super) async fn accept(&self, submission: Submission) -> Result<Submitted, Refusal> {
         let again = submission.again;
         let named = submission.delegates.is_some() || submission.delegate_after_s.is_some();
+        let ringers = submission.ringers.clone();
         let manifest = self.manifest_of(submission).await?;
         let known = if again { None } else { self.same(&manifest, named).await? };
         let (job, profile) = match known {
@@ -46,7 +47,7 @@ impl Handle {
                     manifest.encode().map_err(|error| refused(CommandError::Manifest(error)))?;
                 let signature = self.keys.sign(MANIFEST_CONTEXT, &bytes).to_vec();
                 let signed = SignedManifest { bytes, signature };
-                let job = self.ask(|answer| Command::Submit(signed, answer)).await?;
+                let job = self.ask(|answer| Command::Submit(signed, ringers, answer)).await?;
                 (job.map_err(refused)?, manifest.profile)
             }
         };
@@ -96,6 +97,7 @@ impl Handle {
             },
             priority: submission.priority,
             deadline_s: submission.deadline_s,
+            checkers: submission.checkers,
         };
         Ok(audit::with_seeds(&self.keys, manifest))
     }
@@ -220,7 +222,7 @@ impl Handle {
         let profile = profile_of(manifest.profile);
         let mut jobs = self.ask(Command::Jobs).await?.into_iter();
         let same = |job: &Standing| {
-            let asked = job.work == work && job.merge == merge;
+            let asked = job.work == work && job.merge == merge && job.checkers == manifest.checkers;
             let terms =
                 !delegates_named || delegates_of(job.profile) == delegates_of(manifest.profile);
             asked && terms && profile_of(job.profile) == profile

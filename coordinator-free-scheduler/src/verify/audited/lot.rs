@@ -244,6 +244,13 @@ impl<A: Clone + PartialEq> Audit<A> {
 
     // ---- what is said ------------------------------------------------------------------------
 
+    /// A unit shall have so many vouchers at least, whatever the level; said before anything else.
+    pub fn at_least(&mut self, unit: UnitIndex, vouchers: u8) {
+        if let Some(state) = self.units.get_mut(unit as usize) {
+            state.least = state.least.max(vouchers);
+        }
+    }
+
     /// A member's answer to a unit that had no executor.
     ///
     /// # Errors

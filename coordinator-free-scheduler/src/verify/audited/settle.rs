@@ -100,7 +100,7 @@ impl<A: Clone + PartialEq> Audit<A> {
             let words = state.vouches.len();
             state.vouches.retain(|vouch| !self.lost.contains(&vouch.member));
             if state.vouches.len() < words {
-                state.least = REOPENED;
+                state.least = state.least.max(REOPENED);
             }
         }
     }
