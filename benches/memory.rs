@@ -47,7 +47,13 @@ fn main() {
     let before = ALLOCATED.load(Ordering::Relaxed);
     let since_then = || ALLOCATED.load(Ordering::Relaxed) - before;
 
-    let config = Config { me: said::owner(), incarnation: 1, seed: 1, pace: Pace::default() };
+    let config = Config {
+        me: said::owner(),
+        incarnation: 1,
+        seed: 1,
+        pace: Pace::default(),
+        work_factor: 0,
+    };
     let mut node = Node::new(config);
     node.resume(Millis(0));
     let job = node.submit(Millis(0), said::manifest()).expect("a good manifest");

@@ -12,6 +12,9 @@ pub struct Config {
     pub seed: u64,
     /// Its pace.
     pub pace: Pace,
+    /// Hashes that a manifest's [`Stamp`](crate::Stamp) takes for each unit, on the average; the same on
+    /// all nodes of a grid, and 0 where whoever gets in is known.
+    pub work_factor: u32,
 }
 
 /// How long things take, milliseconds.

@@ -6,7 +6,7 @@ mod story;
 
 use coordinator_free_scheduler::{
     Config, Hash, Input, JobId, Message, Millis, Node, Notice, Output, Pace, Query, SignedBatch,
-    SignedManifest, Verdict, wire,
+    SignedManifest, Stamp, Verdict, wire,
 };
 use proptest::{collection::vec, prelude::*, sample::Index, test_runner::RngSeed};
 use std::{
@@ -26,7 +26,8 @@ fn manifest() -> SignedManifest {
 /// A node that knows the job and nothing else.
 fn listener(number: usize) -> Node {
     let me = truth::key(100 + number);
-    let mut node = Node::new(Config { me, incarnation: 1, seed: 1, pace: Pace::default() });
+    let mut node =
+        Node::new(Config { me, incarnation: 1, seed: 1, pace: Pace::default(), work_factor: 0 });
     node.resume(NOW);
     let (signed, from) = (manifest(), truth::key(0));
     let manifest = Box::new(signed.open().expect("a manifest"));
@@ -186,7 +187,7 @@ proptest! {
         if let Ok(message) = wire::decode::<Message>(&bytes, 1 << 20) {
             prop_assert!(wire::encode(&message).len() <= bytes.len());
         }
-        let signed = SignedManifest { bytes: bytes.clone(), signature: bytes };
+        let signed = SignedManifest { bytes: bytes.clone(), signature: bytes, stamp: Stamp(0) };
         prop_assert!(signed.open().is_err());
         let batch = story::plain(manifest().id());
         let shorter = &batch.bytes()[..cut.index(batch.bytes().len())];

@@ -10,7 +10,8 @@ const UNITS: u32 = 2_000;
 /// A node that takes part in a job of another's.
 fn listener() -> (Node, JobId) {
     let me = truth::key(9);
-    let mut node = Node::new(Config { me, incarnation: 1, seed: 1, pace: Pace::default() });
+    let mut node =
+        Node::new(Config { me, incarnation: 1, seed: 1, pace: Pace::default(), work_factor: 0 });
     node.resume(Millis(0));
     let signed = truth::manifest(truth::key(0), UNITS, UNITS, 1, 0);
     let (manifest, job) = (Box::new(signed.open().expect("a manifest")), signed.id());

@@ -16,7 +16,8 @@ const FUEL: u64 = 123;
 /// A node that lends nothing and hears of a job of another's.
 pub fn listener(signed: SignedManifest) -> (Node, JobId) {
     let me = truth::key(9);
-    let mut node = Node::new(Config { me, incarnation: 1, seed: 1, pace: Pace::default() });
+    let mut node =
+        Node::new(Config { me, incarnation: 1, seed: 1, pace: Pace::default(), work_factor: 0 });
     node.resume(Millis(0));
     let (manifest, job) = (Box::new(signed.open().expect("a manifest")), signed.id());
     node.handle(NOW, Input::Manifest { from: truth::key(0), signed, manifest });

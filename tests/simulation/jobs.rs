@@ -47,14 +47,15 @@ fn a_deadline_is_kept_where_a_share_alone_would_miss_it() {
 /// A node alone with jobs that want this much memory each, MiB.
 fn node_with(slots: usize, memory_mib: u32, wanted: &[u32]) -> (Node, Vec<JobId>) {
     let me = truth::key(9);
-    let mut node = Node::new(Config { me, incarnation: 1, seed: 1, pace: Pace::default() });
+    let mut node =
+        Node::new(Config { me, incarnation: 1, seed: 1, pace: Pace::default(), work_factor: 0 });
     node.resume(NOW);
     let submit = |(salt, memory_mib): (usize, &u32)| {
         let signed = truth::manifest(me, 100, 100, 1, salt as u64);
         let mut manifest = signed.open().expect("a manifest");
         manifest.work.limits.memory_mib = *memory_mib;
         let bytes = manifest.encode().expect("within its limits");
-        node.submit(NOW, SignedManifest { bytes, signature: vec![0; 64] }).expect("room for it")
+        node.submit(NOW, SignedManifest { bytes, ..signed }).expect("room for it")
     };
     let jobs = wanted.iter().enumerate().map(submit).collect();
     node.handle(NOW, Input::Room { slots, memory_mib });

@@ -78,8 +78,13 @@ impl Body {
     /// Starts a node on what its disk holds.
     pub fn start(me: PeerKey, seed: u64, life: u64, journal: &[Stored], now: Millis) -> Body {
         let incarnation = truth::number(seed, "incarnation", &[life, me_number(me)]);
-        let config =
-            Config { me, incarnation, seed: incarnation.rotate_left(9), pace: Pace::default() };
+        let config = Config {
+            me,
+            incarnation,
+            seed: incarnation.rotate_left(9),
+            pace: Pace::default(),
+            work_factor: 0,
+        };
         let mut node = Node::new(config);
         for record in journal {
             node.replay(now, record.record()).expect("a node reads what it wrote");
@@ -97,6 +102,7 @@ impl Body {
                 Record::Batch(SignedBatch::new(bytes, truth::SIGNATURE))
             }
             Record::Manifest(_)
+            | Record::Forgotten(_)
             | Record::Batch(_)
             | Record::Answers { .. }
             | Record::Unsealed { .. } => record,

@@ -1,7 +1,7 @@
 //! What is true in a simulated world: who is who, which jobs there are, which answers are right.
 use coordinator_free_scheduler::{
     Answer, ENGINE, Hash, JobId, Manifest, Nonce, Outcome, PeerKey, Profile, RunLimits, Signature,
-    SignedManifest, UnitIndex, Units, Work, seed_before, verify::audited::PASSES_MAX,
+    SignedManifest, Stamp, UnitIndex, Units, Work, seed_before, verify::audited::PASSES_MAX,
 };
 
 /// The signature of everybody: the door's business, not simulated.
@@ -61,7 +61,7 @@ pub fn urgent(
         deadline_s,
     };
     let bytes = manifest.encode().expect("a manifest within its limits");
-    SignedManifest { bytes, signature: SIGNATURE.0.into() }
+    SignedManifest { bytes, signature: SIGNATURE.0.into(), stamp: Stamp::default() }
 }
 
 /// A signer's seeds of a job's passes, of which each hashes to the one before.
