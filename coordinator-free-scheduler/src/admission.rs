@@ -20,8 +20,9 @@ use alloc::{
 
 /// Jobs of strangers that this node does not work on: a quarter of its table.
 pub const WAITING_JOBS_MAX: usize = LIMITS.jobs / 4;
-/// Jobs of strangers in all; the rest of the table is for this node's own, and for those it owes favours.
-pub const STRANGER_JOBS_MAX: usize = LIMITS.jobs / 4 * 3;
+/// Jobs of strangers that it works on at a time; the others wait, so that there is always something to
+/// draw for. What is left of the table is for its own jobs, and for those of peers it owes favours.
+pub const WORKED_ON_JOBS_MAX: usize = LIMITS.jobs / 2;
 /// Units in lots that this node holds, above which it joins no more lots of strangers' jobs.
 pub const STRANGER_UNITS_MAX: u64 = LIMITS.units / 4 * 3;
 /// A job counts as worked on for so long after the last answer of this node to it, milliseconds: some
@@ -83,8 +84,7 @@ struct Strangers {
 
 impl Strangers {
     fn has_room(&self) -> bool {
-        let waiting = self.waiting.len();
-        waiting < WAITING_JOBS_MAX && waiting + self.worked_on < STRANGER_JOBS_MAX
+        self.waiting.len() < WAITING_JOBS_MAX
     }
 }
 
@@ -120,8 +120,8 @@ impl Node {
     /// # Errors
     /// Too little was done for it.
     pub fn check_price(&self, signed: &SignedManifest, manifest: &Manifest) -> Result<(), Fault> {
-        let own = manifest.owner == self.config.me;
-        if own || self.is_stamped(signed, manifest) || self.favours(manifest.owner) > 0 {
+        let known = manifest.owner == self.config.me || self.jobs.contains_key(&signed.id());
+        if known || self.is_stamped(signed, manifest) || self.owes_more(manifest.owner) {
             return Ok(());
         }
         let units = manifest.work.units.count();
@@ -139,34 +139,36 @@ impl Node {
         job.manifest.owner == self.config.me || self.is_stamped(&job.signed, &job.manifest)
     }
 
+    /// Hears of a job; answers whether it is in the table since.
     pub(crate) fn on_manifest(
         &mut self,
         now: Millis,
         from: PeerKey,
         signed: SignedManifest,
         manifest: Box<Manifest>,
-    ) {
+    ) -> bool {
         let id = signed.id();
         if self.jobs.contains_key(&id) || self.gone.ended.contains(&id) {
-            return;
+            return false;
         }
         if let Err(fault) = self.check_price(&signed, &manifest) {
-            return self.fault(from, fault);
+            self.fault(from, fault);
+            return false;
         }
         let Ok(loser) = self.place_for(now, id, manifest.owner) else {
             self.gone.lose(draw_at(now), id);
             self.outputs.push_back(Output::Notice(Notice::NoPlace(id)));
-            return;
+            return false;
         };
         loser.into_iter().for_each(|loser| self.forget(now, loser));
-        match self.add_job(now, signed.clone(), manifest) {
-            Ok(()) => {
-                self.attend_own(id);
-                self.record(now, Record::Manifest(signed), self.config.pace.record_ms);
-                self.send_digest(from);
-            }
-            Err(fault) => self.fault(from, fault),
+        if let Err(fault) = self.add_job(now, signed.clone(), manifest) {
+            self.fault(from, fault);
+            return false;
         }
+        self.attend_own(id);
+        self.record(now, Record::Manifest(signed), self.config.pace.record_ms);
+        self.send_digest(from);
+        true
     }
 
     /// Whether a job that a peer knows is worth asking for.
@@ -223,10 +225,26 @@ impl Node {
         strangers
     }
 
+    /// Jobs that wait for others to end before this node begins them.
+    pub(crate) fn held_back(&self, now: Millis) -> BTreeSet<JobId> {
+        if self.order.len() <= WORKED_ON_JOBS_MAX {
+            return BTreeSet::new();
+        }
+        let strangers = self.strangers(now, None);
+        let begun = WORKED_ON_JOBS_MAX.saturating_sub(strangers.worked_on);
+        strangers.waiting.into_iter().skip(begun).collect()
+    }
+
     /// Whether a job is another's to whom this node owes nothing.
     pub(crate) fn is_strangers(&self, id: JobId) -> bool {
         let owner = self.jobs.get(&id).map(|job| job.manifest.owner);
         owner.is_some_and(|owner| owner != self.config.me && self.favours(owner) == 0)
+    }
+
+    /// Whether a peer's favours pay for one more job than it has here.
+    fn owes_more(&self, peer: PeerKey) -> bool {
+        let here = |job: &&Job| job.manifest.owner == peer && !job.has_ended();
+        self.favours(peer) > self.jobs.values().filter(here).count() as u64
     }
 
     /// Jobs that this node owes a peer a place for.

@@ -100,6 +100,8 @@ pub const VOID_PEERS_MAX: usize = 3;
 pub const SILENT_MAX: u32 = 3;
 /// Units of all jobs together that a node holds as somebody's delegate: anybody may name it.
 pub const DELEGATED_UNITS_MAX: u64 = 200_000;
+/// … and jobs of others: what a node decides it does not let go of for strangers.
+pub const DELEGATED_JOBS_MAX: usize = 16;
 /// Submitters whose jobs must speak against a peer before it is barred from all; this node's own suffice.
 pub const STRIKES_MAX: usize = 2;
 /// Wrong answers in one submitter's jobs before a peer is barred from them.

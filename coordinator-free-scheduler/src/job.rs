@@ -31,7 +31,7 @@ pub struct Job {
     pub(crate) heard_at: Millis,
     pub(crate) from_journal: bool,
     /// When this node last came to an answer to one of its units.
-    pub(crate) worked_at: Option<Millis>,
+    pub worked_at: Option<Millis>,
     pub(crate) pass: Option<u64>,
     pub(crate) phase: u8,
     pub(crate) urgent: bool,

@@ -101,7 +101,10 @@ impl Node {
     pub fn handle(&mut self, now: Millis, input: Input) {
         match input {
             Input::Manifest { from, signed, manifest } => {
-                self.on_manifest(now, from, signed, manifest);
+                // Of what is turned away nothing follows, and a flood of it costs no more than a look.
+                if !self.on_manifest(now, from, signed, manifest) {
+                    return;
+                }
             }
             Input::Batch { from, signed, batch } => self.on_batch(now, from, signed, batch),
             Input::Query { from, query } => self.on_query(now, from, query),

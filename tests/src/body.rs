@@ -2,7 +2,7 @@
 //! habit of lying.
 use crate::{
     draws::share_of,
-    scenario::{Attacker, Kind},
+    scenario::{Attacker, Kind, Scenario},
     truth,
 };
 use coordinator_free_scheduler::{
@@ -76,14 +76,20 @@ pub struct Honesty {
 
 impl Body {
     /// Starts a node on what its disk holds.
-    pub fn start(me: PeerKey, seed: u64, life: u64, journal: &[Stored], now: Millis) -> Body {
-        let incarnation = truth::number(seed, "incarnation", &[life, me_number(me)]);
+    pub fn start(
+        me: PeerKey,
+        scenario: &Scenario,
+        life: u64,
+        journal: &[Stored],
+        now: Millis,
+    ) -> Body {
+        let incarnation = truth::number(scenario.seed, "incarnation", &[life, me_number(me)]);
         let config = Config {
             me,
             incarnation,
             seed: incarnation.rotate_left(9),
             pace: Pace::default(),
-            work_factor: 0,
+            work_factor: scenario.work_factor,
         };
         let mut node = Node::new(config);
         for record in journal {

@@ -1,7 +1,8 @@
 //! What is true in a simulated world: who is who, which jobs there are, which answers are right.
 use coordinator_free_scheduler::{
     Answer, ENGINE, Hash, JobId, Manifest, Nonce, Outcome, PeerKey, Profile, RunLimits, Signature,
-    SignedManifest, Stamp, UnitIndex, Units, Work, seed_before, verify::audited::PASSES_MAX,
+    SignedManifest, Stamp, UnitIndex, Units, Work, seed_before, stamp_hashes,
+    verify::audited::PASSES_MAX,
 };
 
 /// The signature of everybody: the door's business, not simulated.
@@ -62,6 +63,14 @@ pub fn urgent(
     };
     let bytes = manifest.encode().expect("a manifest within its limits");
     SignedManifest { bytes, signature: SIGNATURE.0.into(), stamp: Stamp::default() }
+}
+
+/// A manifest with the work that a grid asks for.
+pub fn stamped(signed: SignedManifest, work_factor: u32) -> SignedManifest {
+    let units = signed.open().expect("a manifest").work.units.count();
+    let hashes = stamp_hashes(work_factor, units);
+    let stamp = Stamp::search(signed.id(), hashes, 0..u64::MAX).expect("one in so many");
+    SignedManifest { stamp, ..signed }
 }
 
 /// A signer's seeds of a job's passes, of which each hashes to the one before.

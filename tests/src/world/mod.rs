@@ -389,7 +389,7 @@ impl World {
                 Mind::Rogue(Box::new(Rogue::new(one.key, kind, self.scenario.clone(), draw)));
             self.at(self.now_us + draw % ACT_US, peer, What::Act);
         } else {
-            let body = Body::start(one.key, seed, one.life, &one.journal, now);
+            let body = Body::start(one.key, &self.scenario, one.life, &one.journal, now);
             one.mind = Mind::Up(Box::new(body));
             self.feed(peer, Input::GridPeers(self.scenario.peers as u32));
             self.feed(peer, Input::Room { slots, memory_mib: u32::MAX });
@@ -423,10 +423,10 @@ impl World {
 
     fn submit(&mut self, peer: usize, salt: u64) {
         let Scenario { units, lot_units, .. } = *self.scenario;
-        let profile = self.scenario.profile(salt);
-        let owner = self.peers[peer].key;
+        let (owner, profile) = (self.peers[peer].key, self.scenario.profile(salt));
         let urgency = self.scenario.urgency(salt as usize);
         let manifest = truth::urgent(owner, units, lot_units, profile, salt, urgency);
+        let manifest = truth::stamped(manifest, self.scenario.work_factor);
         let now = self.now();
         let Some(body) = self.body(peer) else {
             self.at(self.now_us + SECOND_US, peer, What::Submit { salt });

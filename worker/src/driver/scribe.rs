@@ -106,6 +106,7 @@ impl Desk {
                 Record::Batch(SignedBatch::new(bytes, signature))
             }
             Record::Manifest(_)
+            | Record::Forgotten(_)
             | Record::Batch(_)
             | Record::Answers { .. }
             | Record::Unsealed { .. } => record,
@@ -119,7 +120,7 @@ fn group_of(record: &Record) -> JobId {
     match record {
         Record::Manifest(signed) => signed.id(),
         Record::Batch(signed) => signed.open().map(|batch| batch.job).unwrap_or_default(),
-        Record::Answers { job, .. } | Record::Unsealed { job, .. } => *job,
+        Record::Answers { job, .. } | Record::Unsealed { job, .. } | Record::Forgotten(job) => *job,
         Record::Own(_) => JobId::default(),
     }
 }
