@@ -53,6 +53,7 @@ fn main() {
         seed: 1,
         pace: Pace::default(),
         host: Host::default(),
+        work_factor: 0,
     };
     let mut node = Node::new(config);
     node.resume(Millis(0));

@@ -8,6 +8,7 @@
 //! send a node the wrong way and can do no other harm.
 use crate::{
     Fault, Job, JobId, LIMITS, LotIndex, Millis, Node, Output, PeerKey, RESCUE_PAUSE_MS,
+    STRANGER_UNITS_MAX,
     lot::{Lot, MeanFuel, Tally},
     node::Timer,
 };
@@ -209,12 +210,22 @@ impl Node {
             here
         });
         let Some((lot, _)) = drawn else { return false };
+        if !self.may_join(id, lot) {
+            return false;
+        }
         self.make_room(now, id);
         if self.attend(id, lot).is_err() {
             return false;
         }
         self.ask_about(now, id, lot);
         true
+    }
+
+    /// Whether a lot leaves room for those of other jobs, if it is a stranger's.
+    fn may_join(&self, id: JobId, lot: LotIndex) -> bool {
+        let units = |job: &Job| job.manifest.lot_range(lot).len() as u64;
+        let held = self.units_known + self.jobs.get(&id).map_or(0, units);
+        held <= STRANGER_UNITS_MAX || !self.is_strangers(id)
     }
 
     /// Lets go of the decided lots of a job, where there are more than a node keeps for others.
@@ -355,17 +366,25 @@ impl Node {
         if !lot.is_at_rest() || self.keeps(id, index) {
             return self.plan_to_retire(now, id);
         }
-        let silent: Vec<PeerKey> = lot.silent_authors().collect();
-        silent.into_iter().for_each(|peer| self.count_silence(now, id, peer, false));
+        let Some(lot) = self.let_go(now, id, index) else { return };
         let Some(job) = self.jobs.get_mut(&id) else { return };
-        let Some(lot) = job.lots.remove(&index) else { return };
         let submitter = job.manifest.owner;
         lot.records().for_each(|(peer, record)| self.settled.add_all(peer, submitter, record));
         job.retired.insert(index, Retired { tally: lot.tally(), fuel: lot.mean_fuel() });
+    }
+
+    /// Takes no part in a lot any more; answers it.
+    pub(crate) fn let_go(&mut self, now: Millis, id: JobId, index: LotIndex) -> Option<Lot> {
+        let lot = self.lot(id, index)?;
+        let silent: Vec<PeerKey> = lot.silent_authors().collect();
+        silent.into_iter().for_each(|peer| self.count_silence(now, id, peer, false));
+        let job = self.jobs.get_mut(&id)?;
+        let lot = job.lots.remove(&index)?;
         self.units_known -= job.manifest.lot_range(index).len() as u64;
         self.outboxes.remove(&(id, index));
         self.joining.remove(&(id, index));
         self.outputs.push_back(Output::Leave { job: id, lot: index });
+        Some(lot)
     }
 }
 

@@ -1,10 +1,10 @@
 //! What a node does as a signer of audited jobs: it lets the [`Auditor`] hear what its boards hear,
 //! and says what the auditor comes to in the job's lots.
 use crate::{
-    ANSWER_BYTES_MAX, Answer, AuditStep, Auditor, CommandError, DELEGATED_UNITS_MAX, Hash, Host,
-    JobId, LotIndex, Manifest, Millis, NETWORKS_MAX, Node, Nonce, Output, PeerKey, Profile,
-    RINGERS_MAX, Record, SealedAnswer, SignedBatch, Statement, UnitIndex, Unsealed, auditor::Trust,
-    commitment, lot::Lot, outbox::Done, verify::audited::Check,
+    ANSWER_BYTES_MAX, Answer, AuditStep, Auditor, CommandError, DELEGATED_JOBS_MAX,
+    DELEGATED_UNITS_MAX, Hash, Host, JobId, LotIndex, Manifest, Millis, NETWORKS_MAX, Node, Nonce,
+    Output, PeerKey, Profile, RINGERS_MAX, Record, SealedAnswer, SignedBatch, Statement, UnitIndex,
+    Unsealed, auditor::Trust, commitment, lot::Lot, outbox::Done, verify::audited::Check,
 };
 use alloc::{collections::BTreeMap, vec::Vec};
 
@@ -193,8 +193,10 @@ impl Node {
             .values()
             .filter(|job| job.auditor.is_some() && job.manifest.owner != me && !job.over);
         let units = |manifest: &Manifest| u64::from(manifest.work.units.count());
-        let held: u64 = others.map(|job| units(&job.manifest)).sum();
-        manifest.owner == me || held + units(manifest) <= DELEGATED_UNITS_MAX
+        let (jobs, held) =
+            others.fold((0, 0), |(jobs, held), job| (jobs + 1, held + units(&job.manifest)));
+        let room = jobs < DELEGATED_JOBS_MAX && held + units(manifest) <= DELEGATED_UNITS_MAX;
+        manifest.owner == me || room
     }
 
     /// Peers whom this node knows well by its own audited jobs, those that did most for it first.

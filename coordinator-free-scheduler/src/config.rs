@@ -14,6 +14,9 @@ pub struct Config {
     pub pace: Pace,
     /// The machine that it is on.
     pub host: Host,
+    /// Hashes that a manifest's [`Stamp`](crate::Stamp) takes for each unit, on the average; the same on
+    /// all nodes of a grid, and 0 where whoever gets in is known.
+    pub work_factor: u32,
 }
 
 /// How long things take, milliseconds.
@@ -99,6 +102,8 @@ pub const VOID_PEERS_MAX: usize = 3;
 pub const SILENT_MAX: u32 = 3;
 /// Units of all jobs together that a node holds as somebody's delegate: anybody may name it.
 pub const DELEGATED_UNITS_MAX: u64 = 200_000;
+/// … and jobs of others: what a node decides it does not let go of for strangers.
+pub const DELEGATED_JOBS_MAX: usize = 16;
 /// Submitters whose jobs must speak against a peer before it is barred from all; this node's own suffice.
 pub const STRIKES_MAX: usize = 2;
 /// Peers whose network is remembered, for the rosters of this node's audited jobs.

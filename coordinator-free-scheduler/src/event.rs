@@ -257,6 +257,9 @@ pub enum Record {
         /// Unit, digest of its output.
         known: Vec<(UnitIndex, Hash)>,
     },
+    /// A job was let go of, and of what the records before this one say of it nothing holds but what
+    /// was settled.
+    Forgotten(JobId),
 }
 
 /// Own batches are signed before they are stored, so they have no stored form.
@@ -296,6 +299,10 @@ pub enum Notice {
         /// The unit.
         unit: UnitIndex,
     },
+    /// A manifest found no place among those of strangers; it may be heard of again.
+    NoPlace(JobId),
+    /// A job had to go for another.
+    Forgotten(JobId),
     /// This node stopped counting on a peer.
     Barred(PeerKey),
     /// Every unit of a job has its verdict, or its owner cancelled it.
@@ -375,6 +382,37 @@ pub enum Fault {
     NotAudited,
     /// A named limit was reached; what came was dropped.
     OverLimit(&'static str),
+    /// A manifest whose stamp does not show the work that this grid asks for.
+    TooLittleWork {
+        /// Hashes that a stamp takes on the average.
+        hashes: u64,
+        /// Units of the job.
+        units: u32,
+    },
+}
+
+impl core::fmt::Display for Fault {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Fault::BadManifest(error) => write!(f, "a manifest that cannot be: {error}"),
+            Fault::NoSuchUnit => {
+                f.write_str("a statement about a lot or unit that the job has not")
+            }
+            Fault::ForkedLog(author) => {
+                write!(f, "two batches in one place of the log of {author}")
+            }
+            Fault::BrokenChain => f.write_str("a batch that does not follow the one before it"),
+            Fault::FalseOpening => f.write_str("an opening that does not fit its commit"),
+            Fault::TooManyCites => f.write_str("an opening that cites too many"),
+            Fault::NotTheOwner => f.write_str("a job ended by somebody who does not own it"),
+            Fault::NotAudited => f.write_str("an audit of a job that is not audited"),
+            Fault::OverLimit(limit) => write!(f, "more {limit} than a node keeps"),
+            Fault::TooLittleWork { hashes, units } => write!(
+                f,
+                "a manifest without proof of work: for {units} units this grid asks for about {hashes} hashes; are the work factors of both nodes equal?"
+            ),
+        }
+    }
 }
 
 /// A local command could not be carried out. Nothing was changed.

@@ -30,6 +30,8 @@ pub struct Job {
     pub donor_percent: u16,
     pub(crate) heard_at: Millis,
     pub(crate) from_journal: bool,
+    /// When this node last came to an answer to one of its units.
+    pub worked_at: Option<Millis>,
     pub(crate) pass: Option<u64>,
     pub(crate) phase: u8,
     pub(crate) urgent: bool,
@@ -110,6 +112,7 @@ impl Job {
             donor_percent: DONOR_PERCENT,
             heard_at: now,
             from_journal: false,
+            worked_at: None,
             pass: None,
             phase,
             urgent: false,

@@ -12,6 +12,7 @@
 
 extern crate alloc;
 
+mod admission;
 mod attend;
 mod auditor;
 mod audits;
@@ -34,12 +35,17 @@ mod pick;
 mod reputation;
 mod resume;
 mod rng;
+mod stamp;
 mod sync;
 mod turns;
 pub mod verify;
 mod view;
 pub mod wire;
 
+pub use admission::{
+    DRAW_MS, FAVOUR_FUEL, GONE_MAX, STRANGER_UNITS_MAX, WAITING_JOBS_MAX, WORKED_ON_JOBS_MAX,
+    WORKED_ON_MS,
+};
 pub use attend::*;
 pub use auditor::{AuditPlan, AuditStage, AuditView, Audited, Auditor, Flaw};
 pub use board::{
@@ -69,5 +75,6 @@ pub use node::Node;
 pub use outbox::Parcel;
 pub use reputation::{Ledger, Record as PeerRecord};
 pub use rng::Rng;
+pub use stamp::{STAMP_UNITS_MIN, Stamp, stamp_hashes};
 pub use sync::{Head, MESSAGE_BYTES_MAX, Message, Query};
 pub use turns::*;

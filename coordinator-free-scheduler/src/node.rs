@@ -4,10 +4,10 @@
 //! It finds the job and lot that an input is about and lets them act; then it sees to what is
 //! common to all: the journal, the slots, the peers, the clock. A late tick is harmless.
 use crate::{
-    Answer, Auditor, Changes, CommandError, Commit, Config, DOUBT_MS, Fault, Hash, Input, Job,
-    JobId, LIMITS, Ledger, LotIndex, Manifest, Mark, Millis, Nonce, Notice, Output, PeerKey, Query,
-    Record, SealedAnswer, SignedBatch, SignedManifest, UnitIndex, Void, attend::Joining,
-    audits::check_ringers, commitment, journal::Journal, lot::Ran, outbox::Done, rng::Rng,
+    Answer, Auditor, Changes, CommandError, Commit, Config, DOUBT_MS, Fault, Input, Job, JobId,
+    LIMITS, Ledger, LotIndex, Manifest, Mark, Millis, Nonce, Notice, Output, PeerKey, Query,
+    Record, SealedAnswer, SignedBatch, SignedManifest, UnitIndex, Void, admission::Gone,
+    attend::Joining, commitment, journal::Journal, lot::Ran, outbox::Done, rng::Rng,
     statement::Batch, sync::Answered,
 };
 use alloc::{
@@ -50,6 +50,7 @@ pub struct Node {
     pub(crate) joining: BTreeMap<(JobId, LotIndex), Joining>,
     pub(crate) retiring: BTreeSet<(JobId, LotIndex)>,
     pub(crate) settled: Ledger,
+    pub(crate) gone: Gone,
 }
 
 /// What a deadline is for.
@@ -93,6 +94,7 @@ impl Node {
             joining: BTreeMap::new(),
             retiring: BTreeSet::new(),
             settled: Ledger::default(),
+            gone: Gone::default(),
         }
     }
 
@@ -102,7 +104,10 @@ impl Node {
     pub fn handle(&mut self, now: Millis, input: Input) {
         match input {
             Input::Manifest { from, signed, manifest } => {
-                self.on_manifest(now, from, signed, manifest);
+                // Of what is turned away nothing follows, and a flood of it costs no more than a look.
+                if !self.on_manifest(now, from, signed, manifest) {
+                    return;
+                }
             }
             Input::Batch { from, signed, batch } => self.on_batch(now, from, signed, batch),
             Input::Query { from, query } => self.on_query(now, from, query),
@@ -159,43 +164,6 @@ impl Node {
 
     // ---- local commands --------------------------------------------------------------------
 
-    /// Makes a job of this node's known to all.
-    ///
-    /// # Errors
-    /// It was refused; nothing was changed.
-    pub fn submit(&mut self, now: Millis, signed: SignedManifest) -> Result<JobId, CommandError> {
-        self.submit_with(now, signed, Vec::new())
-    }
-
-    /// The same, where the outputs of some units are known.
-    ///
-    /// # Errors
-    /// It was refused; nothing was changed.
-    pub fn submit_with(
-        &mut self,
-        now: Millis,
-        signed: SignedManifest,
-        ringers: Vec<(UnitIndex, Hash)>,
-    ) -> Result<JobId, CommandError> {
-        let manifest = signed.open().map_err(CommandError::Manifest)?;
-        check_ringers(&manifest, &ringers)?;
-        let id = signed.id();
-        if self.jobs.contains_key(&id) {
-            return Ok(id);
-        }
-        let units = u64::from(manifest.work.units.count());
-        if self.units_known + units > LIMITS.units {
-            return Err(CommandError::TooManyUnits(LIMITS.units));
-        }
-        let too_many = CommandError::TooManyJobs(LIMITS.jobs);
-        self.add_job(now, signed.clone(), Box::new(manifest)).map_err(|_| too_many)?;
-        self.attend_own(id);
-        self.announce(now, signed);
-        self.know_ringers(now, id, ringers);
-        self.handle(now, Input::Tick);
-        Ok(id)
-    }
-
     /// Ends a job of this node's.
     ///
     /// # Errors
@@ -222,10 +190,10 @@ impl Node {
         now: Millis,
         signed: SignedManifest,
         manifest: Box<Manifest>,
-    ) -> Result<bool, Fault> {
+    ) -> Result<(), Fault> {
         let id = signed.id();
         if self.jobs.contains_key(&id) {
-            return Ok(false);
+            return Ok(());
         }
         if self.jobs.len() >= LIMITS.jobs {
             return Err(Fault::OverLimit("jobs"));
@@ -244,7 +212,7 @@ impl Node {
         let mut job = Job::new(signed, manifest, now, phase);
         (job.auditor, job.checker) = (auditor, checker);
         self.jobs.insert(id, job);
-        Ok(true)
+        Ok(())
     }
 
     pub(crate) fn lot_of(&self, job: JobId, unit: UnitIndex) -> Option<LotIndex> {
@@ -261,26 +229,11 @@ impl Node {
 
     // ---- remote input ----------------------------------------------------------------------
 
-    fn on_manifest(
-        &mut self,
-        now: Millis,
-        from: PeerKey,
-        signed: SignedManifest,
-        manifest: Box<Manifest>,
-    ) {
-        match self.add_job(now, signed.clone(), manifest) {
-            Ok(true) => {
-                self.attend_own(signed.id());
-                self.record(now, Record::Manifest(signed), self.config.pace.record_ms);
-                self.send_digest(from);
-            }
-            Ok(false) => {}
-            Err(fault) => self.fault(from, fault),
-        }
-    }
-
     fn on_batch(&mut self, now: Millis, from: PeerKey, signed: SignedBatch, batch: Arc<Batch>) {
         if !self.jobs.contains_key(&batch.job) {
+            if !self.asks_for(now, batch.job) {
+                return;
+            }
             let message = crate::Message::Query(Query::Want(alloc::vec![batch.job]));
             self.outputs.push_back(Output::Send { to: from, message });
             return;
@@ -330,7 +283,7 @@ impl Node {
         Ok(merged.logged)
     }
 
-    fn fault(&mut self, peer: PeerKey, fault: Fault) {
+    pub(crate) fn fault(&mut self, peer: PeerKey, fault: Fault) {
         self.outputs.push_back(Output::Notice(Notice::Fault { peer, fault }));
     }
 
@@ -394,6 +347,7 @@ impl Node {
             self.burned(answer.fuel, took_us);
             if let Some(job) = self.jobs.get_mut(&id) {
                 job.took(took_us, answer.fuel);
+                job.worked_at = Some(now);
             }
         }
         if let Some(auditor) = self.auditor(id) {

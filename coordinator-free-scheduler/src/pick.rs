@@ -26,9 +26,13 @@ impl Node {
         if self.slots == 0 {
             return;
         }
-        let jobs = self.jobs_in_turn();
+        let jobs = self.jobs_in_turn(now);
         let mut runs: BTreeMap<JobId, Vec<UnitIndex>> = BTreeMap::new();
-        let (mut turns, mut waiting) = (jobs.clone(), None);
+        let has_room =
+            |id: &JobId| self.jobs.get(id).is_some_and(|job| self.in_flight < self.ahead(job));
+        // Most inputs come while all is busy: then nobody's turn need be found out.
+        let mut turns = if jobs.iter().any(has_room) { jobs.clone() } else { Vec::new() };
+        let mut waiting = None;
         while let Some(id) = self.first_in_turn(&turns) {
             match self.take_unit(now, id, &mut waiting) {
                 Some(unit) => {

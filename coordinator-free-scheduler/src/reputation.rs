@@ -88,6 +88,22 @@ impl Ledger {
         self.by_submitter.entry((peer, submitter)).or_default().withdraw(mark);
     }
 
+    /// Takes back all that another record says of jobs of this submitter's.
+    pub fn withdraw_all(&mut self, peer: PeerKey, submitter: PeerKey, other: Record) {
+        let by_submitter = self.by_submitter.entry((peer, submitter)).or_default();
+        for record in [self.records.entry(peer).or_default(), by_submitter] {
+            record.agreed = record.agreed.saturating_sub(other.agreed);
+            record.wrong = record.wrong.saturating_sub(other.wrong);
+            record.silent = record.silent.saturating_sub(other.silent);
+            record.credit_fuel = record.credit_fuel.saturating_sub(other.credit_fuel);
+        }
+    }
+
+    /// The agreed fuel of a peer's right answers to jobs of this submitter's.
+    pub fn credit_fuel(&self, peer: PeerKey, submitter: PeerKey) -> u64 {
+        self.by_submitter.get(&(peer, submitter)).map_or(0, |record| record.credit_fuel)
+    }
+
     /// Counts all that another record says of jobs of this submitter's.
     pub fn add_all(&mut self, peer: PeerKey, submitter: PeerKey, other: Record) {
         let by_submitter = self.by_submitter.entry((peer, submitter)).or_default();

@@ -39,6 +39,9 @@ impl Node {
                 if let Some(lot) = self.lot(job, lot) {
                     lot.restore_answers(answers);
                 }
+                if let Some(job) = self.jobs.get_mut(&job) {
+                    job.worked_at = Some(now);
+                }
                 Ok(())
             }
             Record::Unsealed { job, answers } => {
@@ -53,6 +56,10 @@ impl Node {
                 if let Some(auditor) = self.auditor(job) {
                     auditor.ring(known);
                 }
+                Ok(())
+            }
+            Record::Forgotten(job) => {
+                self.remove_job(now, job);
                 Ok(())
             }
             Record::Own(_) => Err(Fault::NoSuchUnit),

@@ -163,7 +163,8 @@ impl Node {
             Query::News(news) => self.on_news(now, news),
             Query::Want(jobs) => {
                 let known = jobs.iter().take(MANIFESTS_MAX).filter_map(|job| self.jobs.get(job));
-                let manifests: Vec<SignedManifest> = known.map(|job| job.signed.clone()).collect();
+                let taken = known.filter(|job| self.is_fit_for_all(job));
+                let manifests: Vec<SignedManifest> = taken.map(|job| job.signed.clone()).collect();
                 if !manifests.is_empty() {
                     let message = Message::Manifests(manifests);
                     self.outputs.push_back(Output::Send { to: from, message });
@@ -194,6 +195,7 @@ impl Node {
             }
         }
         unknown.dedup();
+        unknown.retain(|job| self.asks_for(now, *job));
         unknown.truncate(MANIFESTS_MAX);
         if !unknown.is_empty() {
             self.send(from, Query::Want(unknown));

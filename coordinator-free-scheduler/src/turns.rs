@@ -33,9 +33,12 @@ impl Node {
     }
 
     /// Jobs that may get a slot.
-    pub(crate) fn jobs_in_turn(&self) -> Vec<JobId> {
-        let wanted =
-            |id: &&JobId| self.jobs.get(id).is_some_and(|job| job.donor_percent > 0 && !job.over);
+    pub(crate) fn jobs_in_turn(&self, now: Millis) -> Vec<JobId> {
+        let held_back = self.held_back(now);
+        let wanted = |id: &&JobId| {
+            let job = self.jobs.get(id).filter(|_| !held_back.contains(id));
+            job.is_some_and(|job| job.donor_percent > 0 && !job.over)
+        };
         self.order.iter().filter(wanted).copied().collect()
     }
 

@@ -5,8 +5,8 @@ use coordinator_free_scheduler::{
     Answer, AuditStep, AuditTerms, Call, ClaimedUnits, Commit, Hash, Head, Host, InvalidReason,
     JobId, Link, LotNews, Manifest, Message, Opening, Outcome, PeerKey, Place, Profile, Query,
     Record, Release, RunLimits, SealedAnswer, Signature, SignedBatch, SignedManifest, Span, Speed,
-    Statement, Step, TableDirectory, TablePage, Trace, TrapClass, UnitEntry, Units, Void, Work,
-    commitment, seed_before,
+    Stamp, Statement, Step, TableDirectory, TablePage, Trace, TrapClass, UnitEntry, Units, Void,
+    Work, commitment, seed_before,
     statement::Batch,
     trace,
     verify::audited::{Check, Member},
@@ -146,8 +146,10 @@ impl Lines {
             let bytes = manifest.encode().expect("within the limits");
             self.add(&format!("manifest, {name}"), &bytes);
             self.add(&format!("work id, {name}"), &manifest.work.id().0.0);
-            let signed = SignedManifest { bytes, signature: vec![8; 64] };
+            let signed = SignedManifest { bytes, signature: vec![8; 64], stamp: Stamp(300) };
             self.add(&format!("job id, {name}"), &signed.id().0.0);
+            let stamp = Stamp::search(signed.id(), 10_000, 0..u64::MAX).expect("one in so many");
+            self.add(&format!("stamp, {name}"), &stamp.0.to_le_bytes());
         }
         let mut terms = AuditTerms::new(100_000, hash(22));
         terms.delegates[0] = Some(PeerKey([27; 32]));
@@ -200,7 +202,8 @@ impl Lines {
             forked: vec![PeerKey([20; 32])],
             reply: true,
         };
-        let signed_manifest = SignedManifest { bytes: vec![1, 2], signature: vec![3] };
+        let signed_manifest =
+            SignedManifest { bytes: vec![1, 2], signature: vec![3], stamp: Stamp(300) };
         let messages = [
             ("digest", Message::Query(Query::Digest(vec![(job, 1, hash(21))]))),
             ("want", Message::Query(Query::Want(vec![job]))),
@@ -221,6 +224,7 @@ impl Lines {
                 Record::Unsealed { job, answers: vec![(PeerKey([6; 32]), 4, exit(), [10; 16])] },
             ),
             ("ringers", Record::Ringers { job, known: vec![(4, hash(29))] }),
+            ("forgotten", Record::Forgotten(job)),
         ];
         for (name, record) in records {
             self.add(&format!("record, {name}"), &wire::encode(&record));

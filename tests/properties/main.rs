@@ -6,7 +6,7 @@ mod story;
 
 use coordinator_free_scheduler::{
     Config, Hash, Host, Input, JobId, Message, Millis, Node, Notice, Output, Pace, Query,
-    SignedBatch, SignedManifest, Verdict, wire,
+    SignedBatch, SignedManifest, Stamp, Verdict, wire,
 };
 use proptest::{collection::vec, prelude::*, sample::Index, test_runner::RngSeed};
 use std::{
@@ -32,6 +32,7 @@ fn listener(number: usize) -> Node {
         seed: 1,
         pace: Pace::default(),
         host: Host::default(),
+        work_factor: 0,
     });
     node.resume(NOW);
     let (signed, from) = (manifest(), truth::key(0));
@@ -192,7 +193,7 @@ proptest! {
         if let Ok(message) = wire::decode::<Message>(&bytes, 1 << 20) {
             prop_assert!(wire::encode(&message).len() <= bytes.len());
         }
-        let signed = SignedManifest { bytes: bytes.clone(), signature: bytes };
+        let signed = SignedManifest { bytes: bytes.clone(), signature: bytes, stamp: Stamp(0) };
         prop_assert!(signed.open().is_err());
         let batch = story::plain(manifest().id());
         let shorter = &batch.bytes()[..cut.index(batch.bytes().len())];

@@ -16,6 +16,7 @@ fn listener() -> (Node, JobId) {
         seed: 1,
         pace: Pace::default(),
         host: Host::default(),
+        work_factor: 0,
     });
     node.resume(Millis(0));
     let signed = truth::manifest(truth::key(0), UNITS, UNITS, 1, 0);

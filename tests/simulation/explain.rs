@@ -22,6 +22,7 @@ pub fn listener(signed: SignedManifest) -> (Node, JobId) {
         seed: 1,
         pace: Pace::default(),
         host: Host::default(),
+        work_factor: 0,
     });
     node.resume(Millis(0));
     let (manifest, job) = (Box::new(signed.open().expect("a manifest")), signed.id());

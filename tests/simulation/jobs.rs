@@ -53,6 +53,7 @@ fn node_with(slots: usize, memory_mib: u32, wanted: &[u32]) -> (Node, Vec<JobId>
         seed: 1,
         pace: Pace::default(),
         host: Host::default(),
+        work_factor: 0,
     });
     node.resume(NOW);
     let submit = |(salt, memory_mib): (usize, &u32)| {
@@ -60,7 +61,7 @@ fn node_with(slots: usize, memory_mib: u32, wanted: &[u32]) -> (Node, Vec<JobId>
         let mut manifest = signed.open().expect("a manifest");
         manifest.work.limits.memory_mib = *memory_mib;
         let bytes = manifest.encode().expect("within its limits");
-        node.submit(NOW, SignedManifest { bytes, signature: vec![0; 64] }).expect("room for it")
+        node.submit(NOW, SignedManifest { bytes, ..signed }).expect("room for it")
     };
     let jobs = wanted.iter().enumerate().map(submit).collect();
     node.handle(NOW, Input::Room { slots, memory_mib });

@@ -3,6 +3,7 @@
 //! Every run ends only when all honest nodes hold the same statements and have decided every unit;
 //! then no honest node may have believed a wrong answer, blamed an honest peer or contradicted
 //! itself, and all must have come to the same verdicts. Invariants are checked on the way.
+mod admission;
 mod audited;
 mod audits;
 mod care;

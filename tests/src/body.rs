@@ -2,7 +2,7 @@
 //! habit of lying.
 use crate::{
     draws::share_of,
-    scenario::{Attacker, Kind},
+    scenario::{Attacker, Kind, Scenario},
     truth,
 };
 use coordinator_free_scheduler::{
@@ -80,13 +80,21 @@ impl Body {
     /// Starts a node on what its disk holds.
     pub fn start(
         (me, host): (PeerKey, Host),
-        (seed, life): (u64, u64),
+        scenario: &Scenario,
+        life: u64,
         journal: &[Stored],
         now: Millis,
     ) -> Body {
-        let incarnation = truth::number(seed, "incarnation", &[life, me_number(me)]);
-        let seed = incarnation.rotate_left(9);
-        let mut node = Node::new(Config { me, incarnation, seed, pace: Pace::default(), host });
+        let incarnation = truth::number(scenario.seed, "incarnation", &[life, me_number(me)]);
+        let config = Config {
+            me,
+            incarnation,
+            seed: incarnation.rotate_left(9),
+            pace: Pace::default(),
+            host,
+            work_factor: scenario.work_factor,
+        };
+        let mut node = Node::new(config);
         for record in journal {
             node.replay(now, record.record()).expect("a node reads what it wrote");
         }
@@ -103,6 +111,7 @@ impl Body {
                 Record::Batch(SignedBatch::new(bytes, truth::SIGNATURE))
             }
             Record::Manifest(_)
+            | Record::Forgotten(_)
             | Record::Batch(_)
             | Record::Answers { .. }
             | Record::Ringers { .. }

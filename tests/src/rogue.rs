@@ -54,6 +54,10 @@ pub enum Harm {
 const UNITS_AT_ONCE: usize = 4;
 /// Units that a flooder commits to at a time.
 const FLOOD_AT_ONCE: usize = 32;
+/// Jobs that a flooder pays for at a time.
+const MANIFESTS_AT_ONCE: usize = 20;
+/// Units of each of them.
+const FLOOD_UNITS: u32 = 200;
 
 impl Rogue {
     /// A rogue of a kind.
@@ -82,6 +86,7 @@ impl Rogue {
         match self.kind {
             Kind::Copier | Kind::Forker | Kind::Equivocator | Kind::Garbage => true,
             Kind::Withholder | Kind::Squatter | Kind::CommitFlooder => false,
+            Kind::ManifestFlooder => false,
             Kind::Naive | Kind::Colluder | Kind::SpeedLiar => false,
         }
     }
@@ -130,6 +135,9 @@ impl Rogue {
 
     /// Does its harm.
     pub fn act(&mut self, peers: &[PeerKey]) -> Vec<Harm> {
+        if self.kind == Kind::ManifestFlooder {
+            return self.flood(peers);
+        }
         let jobs: Vec<JobId> = self.jobs.keys().copied().collect();
         jobs.into_iter()
             .flat_map(|job| match self.kind {
@@ -140,9 +148,24 @@ impl Rogue {
                 Kind::Equivocator => self.equivocate(job),
                 Kind::Garbage => self.litter(job, peers),
                 Kind::Squatter => self.squat(job),
-                Kind::Naive | Kind::Colluder | Kind::SpeedLiar => Vec::new(),
+                Kind::Naive | Kind::Colluder | Kind::SpeedLiar | Kind::ManifestFlooder => {
+                    Vec::new()
+                }
             })
             .collect()
+    }
+
+    /// Jobs of submitters of whom nobody has ever heard, one paid for and one not, to everybody.
+    fn flood(&mut self, peers: &[PeerKey]) -> Vec<Harm> {
+        let mut manifests = Vec::new();
+        for _ in 0..MANIFESTS_AT_ONCE {
+            let owner = PeerKey(Hash::of(&self.rng.draw().to_le_bytes()).0);
+            let unpaid = truth::manifest(owner, FLOOD_UNITS, FLOOD_UNITS, 2, self.rng.draw());
+            manifests.push(truth::stamped(unpaid, self.scenario.work_factor));
+            manifests.push(truth::manifest(owner, FLOOD_UNITS, FLOOD_UNITS, 2, self.rng.draw()));
+        }
+        let send = |to: &PeerKey| Harm::Send(*to, Message::Manifests(manifests.clone()));
+        peers.iter().map(send).collect()
     }
 
     fn say(&mut self, job: JobId, lot: LotIndex, statements: Vec<Statement>) -> SignedBatch {

@@ -59,6 +59,8 @@ pub struct Scenario {
     pub freeze: Vec<Freeze>,
     /// Peers that do harm.
     pub attacker: Vec<Attacker>,
+    /// What each unit of a manifest costs, hashes.
+    pub work_factor: u32,
 }
 
 /// How a figure is spread.
@@ -209,6 +211,9 @@ pub enum Kind {
     Squatter,
     /// Commits to as many units as it can and delivers nothing.
     CommitFlooder,
+    /// Submits as many jobs as it can pay for, each with a key of its own, and as many that it does not
+    /// pay for.
+    ManifestFlooder,
 }
 
 impl Default for Scenario {
@@ -237,6 +242,7 @@ impl Default for Scenario {
             late: Vec::new(),
             freeze: Vec::new(),
             attacker: Vec::new(),
+            work_factor: 0,
         }
     }
 }

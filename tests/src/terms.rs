@@ -66,10 +66,10 @@ impl Scenario {
     pub fn job(&self, owner: PeerKey, salt: u64) -> (SignedManifest, Vec<(UnitIndex, Hash)>) {
         let (profile, urgency) = (self.profile(salt), self.urgency(salt as usize));
         let manifest = truth::urgent(owner, self.units, self.lot_units, profile, salt, urgency);
-        let Some(audit) = &self.audit else { return (manifest, Vec::new()) };
-        let manifest = truth::with_checkers(manifest, audit.checkers());
-        let known = audit.known(manifest.id());
-        (manifest, known)
+        let checkers = self.audit.as_ref().map(Audit::checkers).unwrap_or_default();
+        let manifest = truth::with_checkers(manifest, checkers);
+        let known = self.audit.as_ref().map(|audit| audit.known(manifest.id()));
+        (truth::stamped(manifest, self.work_factor), known.unwrap_or_default())
     }
 }
 

@@ -1,7 +1,7 @@
 //! What is true in a simulated world: who is who, which jobs there are, which answers are right.
 use coordinator_free_scheduler::{
     Answer, ENGINE, Hash, JobId, LeastCheckers, Manifest, Nonce, Outcome, PeerKey, Profile,
-    RunLimits, Signature, SignedManifest, UnitIndex, Units, Work, seed_before,
+    RunLimits, Signature, SignedManifest, Stamp, UnitIndex, Units, Work, seed_before, stamp_hashes,
     verify::audited::PASSES_MAX,
 };
 
@@ -63,7 +63,15 @@ pub fn urgent(
         checkers: Vec::new(),
     };
     let bytes = manifest.encode().expect("a manifest within its limits");
-    SignedManifest { bytes, signature: SIGNATURE.0.into() }
+    SignedManifest { bytes, signature: SIGNATURE.0.into(), stamp: Stamp::default() }
+}
+
+/// A manifest with the work that a grid asks for.
+pub fn stamped(signed: SignedManifest, work_factor: u32) -> SignedManifest {
+    let units = signed.open().expect("a manifest").work.units.count();
+    let hashes = stamp_hashes(work_factor, units);
+    let stamp = Stamp::search(signed.id(), hashes, 0..u64::MAX).expect("one in so many");
+    SignedManifest { stamp, ..signed }
 }
 
 /// The same manifest, where some units have some checkers in any case.

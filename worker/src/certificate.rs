@@ -5,11 +5,11 @@
 //! u32 length (LE)   postcard of a SignedManifest
 //! u32 length (LE)   postcard of a SignedBatch       … as many as there are
 //! ```
-//! Every byte is part of a length, a signature or what it signs, so none can be changed unseen. Batches
-//! may be left out, which proves less.
+//! Every byte is part of a length, a signature or what it signs, so none can be changed unseen: the
+//! manifest's stamp, which nobody signs, is always 0 here. Batches may be left out, which proves less.
 use crate::signed::{self, SIGNED_BATCH_BYTES_MAX, SIGNED_MANIFEST_BYTES_MAX};
 use bytes::{BufMut, Bytes, BytesMut};
-use coordinator_free_scheduler::{Replay, SignedBatch, SignedManifest, wire};
+use coordinator_free_scheduler::{Replay, SignedBatch, SignedManifest, Stamp, wire};
 use serde::Serialize;
 use std::{
     fs::File,
@@ -23,7 +23,7 @@ const MAGIC: &[u8] = b"dugnad certificate 1\n";
 /// The start of the file.
 pub fn head(manifest: &SignedManifest) -> Bytes {
     let mut bytes = BytesMut::from(MAGIC);
-    put(&mut bytes, manifest);
+    put(&mut bytes, &SignedManifest { stamp: Stamp::default(), ..manifest.clone() });
     bytes.freeze()
 }
 
@@ -97,6 +97,9 @@ pub fn read(reader: impl Read) -> Result<Certificate, Broken> {
 
 fn manifest(frame: &[u8]) -> Result<Replay, String> {
     let (signed, manifest) = signed::decode_manifest(frame).map_err(|error| error.to_string())?;
+    if signed.stamp != Stamp::default() {
+        return Err("carries a stamp, which has no place here".into());
+    }
     Ok(Replay::new(signed.id(), manifest))
 }
 

@@ -1,5 +1,5 @@
 //! The figures that an operator watches. Names and labels are an interface: add, never rename.
-use coordinator_free_scheduler::{ENGINE, Outcome, Statement, Verdict, Void};
+use coordinator_free_scheduler::{ENGINE, Fault, Outcome, Statement, Verdict, Void};
 use prometheus::{
     Encoder, Gauge, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
@@ -20,6 +20,7 @@ pub struct Metrics {
     pub queue_length: IntGaugeVec,
     pub outcomes: IntCounterVec,
     pub faults: IntCounterVec,
+    pub manifests: IntCounterVec,
     pub audits: IntGaugeVec,
     pub uptime: Gauge,
 }
@@ -58,6 +59,11 @@ impl Metrics {
             queue_length: new.gauges("dugnad_queue_length", "Entries that wait", &["queue"])?,
             outcomes: new.counters("dugnad_outcomes_total", "How runs here ended", &["kind"])?,
             faults: new.counters("dugnad_faults_total", "Bad deeds of peers", &["kind"])?,
+            manifests: new.counters(
+                "dugnad_manifests_total",
+                "Manifests without work, without a place, and jobs let go of for others",
+                &["fate"],
+            )?,
             audits: new.gauges(
                 "dugnad_audits",
                 "Audits of this node's running jobs, all together",
@@ -101,6 +107,14 @@ impl Metrics {
                 self.units_verified.inc();
             }
             Verdict::Verified { .. } | Verdict::Failed(_) => self.units_failed.inc(),
+        }
+    }
+
+    /// Counts a bad deed of a peer.
+    pub fn count_fault(&self, fault: &Fault) {
+        self.faults.with_label_values(&["statement"]).inc();
+        if let Fault::TooLittleWork { .. } = fault {
+            self.manifests.with_label_values(&["unpaid"]).inc();
         }
     }
 

@@ -3,7 +3,7 @@
 //! [`Work`] is what is computed and has its own name, so that nothing a guest sees depends on who
 //! asks; the rest says who asks and how much proof they want.
 use crate::{
-    CHECKERS_MAX, CHECKERS_SPANS_MAX, Hash, JobId, LeastCheckers, LotIndex, PeerKey, Span,
+    CHECKERS_MAX, CHECKERS_SPANS_MAX, Hash, JobId, LeastCheckers, LotIndex, PeerKey, Span, Stamp,
     UnitIndex, WorkId, wire::WireError,
 };
 use alloc::{string::String, vec::Vec};
@@ -210,6 +210,8 @@ pub struct SignedManifest {
     pub bytes: Vec<u8>,
     /// Ed25519 over [`MANIFEST_CONTEXT`] and `bytes`, 64 bytes.
     pub signature: Vec<u8>,
+    /// The work that was done for it; no part of what the job is.
+    pub stamp: Stamp,
 }
 
 /// What is signed before a manifest's bytes, so that no other statement can be taken for one.

@@ -352,6 +352,9 @@ pub struct NodeStatus {
     /// Whether anybody may join its grid: it has no network key.
     #[serde(default)]
     pub open: bool,
+    /// Hashes of proof of work that a job costs for each unit; 0 where it costs none.
+    #[serde(default)]
+    pub work_factor: u32,
     /// Where peers can reach it.
     pub addresses: Vec<String>,
     /// Connected peers.

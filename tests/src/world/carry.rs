@@ -374,6 +374,8 @@ impl World {
             }
             Notice::Verdict { verdict: Verdict::Open, .. }
             | Notice::Ended(_)
+            | Notice::NoPlace(_)
+            | Notice::Forgotten(_)
             | Notice::Opened { .. } => {}
         }
     }

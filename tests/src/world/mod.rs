@@ -391,7 +391,7 @@ impl World {
         } else {
             let host = self.scenario.audit.as_ref().map(|audit| audit.host(peer));
             let me = (one.key, host.unwrap_or_default());
-            let body = Body::start(me, (seed, one.life), &one.journal, now);
+            let body = Body::start(me, &self.scenario, one.life, &one.journal, now);
             one.mind = Mind::Up(Box::new(body));
             self.feed(peer, Input::GridPeers(self.scenario.peers as u32));
             self.feed(peer, Input::Room { slots, memory_mib: u32::MAX });

@@ -69,6 +69,7 @@ async fn run(config: RunConfig) -> Result<(), Failure> {
         net: net_config(&config, identity.secret()),
         cores: config.cores,
         memory_mib: config.memory_mib,
+        work_factor: config.work_factor,
         compiled: config.data_dir.join(COMPILED_DIR),
         lies: config.lies.map(|lies| Lies { share: lies.share, seed: lies.seed }),
         host: host::here(&config.data_dir, identity.peer()).map_err(failed)?,

@@ -5,7 +5,7 @@
 use super::node::{self, NodeArguments};
 use super::{Failure, watch};
 use clap::builder::FalseyValueParser;
-use coordinator_free_scheduler::{AuditPlan, AuditTerms, Hash};
+use coordinator_free_scheduler::{AuditPlan, AuditTerms, Hash, stamp_hashes};
 use dugnad_client::{AUDITED_UNITS, JobFile, JobId, Profile, Submitted};
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
@@ -16,6 +16,9 @@ const PUBLIC: &str = "this grid is open: module, inputs, outputs, arguments and 
 /// … by votes, too.
 const COLLUDERS: &str = "colluders beat a plain quorum: where 20 % of the peers agree on wrong answers, \
     about 10 % of the units come out wrong; profile = \"audited\" is made for them";
+
+/// About how many hashes of a stamp's search a processor makes in a second; for telling people.
+const HASHES_A_SECOND: u64 = 10_000_000;
 
 /// What `dugnad submit` takes.
 #[derive(clap::Args, Debug)]
@@ -55,9 +58,12 @@ async fn submit(arguments: &Arguments) -> Result<JobId, Failure> {
     spec.unchecked = arguments.unchecked;
     let (name, asked) = (node::printable(&spec.name), spec.profile);
     let grid = arguments.node.connect().await?;
-    let open = grid.node_status().await?.open;
+    let status = grid.node_status().await?;
+    let (open, units) = (status.open, file.spec()?.units.count()?);
+    if let Some(cost) = stamp_cost(status.work_factor, units) {
+        eprintln!("{cost}");
+    }
     if open {
-        let units = file.spec()?.units.count()?;
         let profile = asked.unwrap_or_else(|| Profile::unsaid(open, units));
         warn(&name, units, profile);
         agree(arguments.yes, io::stdin().is_terminal(), ask).await?;
@@ -88,6 +94,18 @@ fn warn(name: &str, units: u64, profile: Profile) {
         Profile::Checked => {}
     }
     eprintln!("{PUBLIC}");
+}
+
+/// What the proof of work will cost, where that takes noticeable time.
+fn stamp_cost(work_factor: u32, units: u64) -> Option<String> {
+    let hashes = stamp_hashes(work_factor, u32::try_from(units).unwrap_or(u32::MAX));
+    let seconds = hashes / HASHES_A_SECOND;
+    (seconds > 0).then(|| {
+        format!(
+            "this grid asks for a proof of work: about {hashes} hashes, some {seconds} s of one processor; \
+             Ctrl-C gives up"
+        )
+    })
 }
 
 /// Goes on only if somebody agreed: beforehand, or now at a terminal.

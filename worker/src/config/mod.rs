@@ -25,6 +25,9 @@ use std::{
 /// What is logged where nothing else is said: a first node is alone, which is no warning.
 const LOG: &str = "info,libp2p_kad=error";
 
+/// What a unit of a job costs on an open grid, hashes.
+const OPEN_WORK_FACTOR: u32 = 500;
+
 /// What `dugnad run` takes; also the keys of its `--config` file.
 #[derive(clap::Args, Deserialize, Clone, Default, Debug)]
 #[serde(default, deny_unknown_fields)]
@@ -66,6 +69,10 @@ pub struct RunOptions {
     /// Run a private grid: only peers with the same key file can connect. TCP only.
     #[arg(long, env = "DUGNAD_NETWORK_KEY", value_name = "FILE")]
     pub network_key: Option<PathBuf>,
+    /// Ask this much proof of work for each unit of a stranger's job, hashes; the same on all nodes of a
+    /// grid [default: 500, and 0 with a network key].
+    #[arg(long, env = "DUGNAD_WORK_FACTOR", value_name = "HASHES")]
+    pub work_factor: Option<u32>,
     /// Serve the API for programs on this machine here [default: 127.0.0.1:0, any free port].
     #[arg(long, env = "DUGNAD_API", value_name = "ADDR")]
     pub api: Option<Loopback>,
@@ -106,6 +113,8 @@ pub struct RunConfig {
     pub memory_mib: u32,
     pub mdns: bool,
     pub network_key: Option<NetworkKey>,
+    /// Hashes for each unit of a job.
+    pub work_factor: u32,
     pub api: SocketAddr,
     pub metrics: Option<SocketAddr>,
     pub log: String,
@@ -163,6 +172,10 @@ impl RunOptions {
             bootstrap: options.bootstrap(),
             cores: options.cores.map_or_else(Cores::all, usize::from),
             memory_mib: options.memory_mib.map_or_else(memory::usual_mib, NonZeroU32::get),
+            work_factor: options.work_factor.unwrap_or(match network_key {
+                Some(_) => 0,
+                None => OPEN_WORK_FACTOR,
+            }),
             mdns: !options.no_mdns.unwrap_or(false),
             api: options.api.map_or((Ipv4Addr::LOCALHOST, 0).into(), SocketAddr::from),
             metrics: options.metrics,
@@ -190,6 +203,7 @@ impl RunOptions {
             memory_mib: self.memory_mib.or(file.memory_mib),
             no_mdns: self.no_mdns.or(file.no_mdns),
             network_key: self.network_key.or(file.network_key),
+            work_factor: self.work_factor.or(file.work_factor),
             api: self.api.or(file.api),
             metrics: self.metrics.or(file.metrics),
             log: self.log.or(file.log),

@@ -39,6 +39,7 @@ fn one_of_each() -> Vec<(&'static str, String)> {
         ("memory_mib", "256"),
         ("no_mdns", "true"),
         ("network_key", "/key"),
+        ("work_factor", "7"),
         ("api", "127.0.0.1:4"),
         ("metrics", "0.0.0.0:5"),
         ("log", "dugnad=debug"),
@@ -56,7 +57,8 @@ fn one_of_each() -> Vec<(&'static str, String)> {
 fn in_toml(name: &str, value: &str) -> String {
     match name {
         "listen" | "bootstrap" => format!("{name} = [\"{value}\"]\n"),
-        "cores" | "memory_mib" | "no_mdns" | "lie_share" | "lie_seed" | "exit_with_stdin" => {
+        "cores" | "memory_mib" | "work_factor" | "no_mdns" | "lie_share" | "lie_seed"
+        | "exit_with_stdin" => {
             format!("{name} = {value}\n")
         }
         _ => format!("{name} = \"{value}\"\n"),

@@ -48,6 +48,7 @@ pub struct Handle {
     pub(super) cores: usize,
     started: Instant,
     network_key: Option<[u8; 32]>,
+    pub(super) work_factor: u32,
 }
 
 impl Handle {
@@ -57,11 +58,21 @@ impl Handle {
         keys: Arc<Identity>,
         metrics: Arc<Metrics>,
         executor: Arc<Executor>,
-        cores: usize,
+        (cores, work_factor): (usize, u32),
         network_key: Option<[u8; 32]>,
     ) -> Handle {
         let started = Instant::now();
-        Handle { commands, assets, keys, metrics, executor, cores, started, network_key }
+        Handle {
+            commands,
+            assets,
+            keys,
+            metrics,
+            executor,
+            cores,
+            started,
+            network_key,
+            work_factor,
+        }
     }
 
     /// Whether anybody may join the grid.
@@ -308,6 +319,7 @@ impl Backend for Handle {
             engine: ENGINE.into(),
             ready: true,
             open: self.is_open(),
+            work_factor: self.work_factor,
             addresses: self.assets.net.addresses().await,
             peers,
             cores: self.cores as u32,

@@ -20,6 +20,7 @@ mod runs;
 mod scribe;
 mod shelf;
 mod shown;
+mod stamps;
 mod status;
 mod submit;
 
@@ -37,8 +38,8 @@ use assets::Assets;
 use checkpoints::Checkpoints;
 use collect::Collector;
 use coordinator_free_scheduler::{
-    Config, Hash, Host, Input, Job, JobId, JobState, Millis, Node, Notice, Output, Pace, PeerKey,
-    Record, UnitIndex, Verdict, wire,
+    Config, Fault, Hash, Host, Input, Job, JobId, JobState, Millis, Node, Notice, Output, Pace,
+    PeerKey, Record, UnitIndex, Verdict, wire,
 };
 use event::{Command, Event, Finished};
 use futures::future::OptionFuture;
@@ -82,6 +83,8 @@ pub struct Parts {
     pub cores: usize,
     /// Memory of the units that run at once, MiB, by their jobs' limits.
     pub memory_mib: u32,
+    /// Hashes that a job of the grid costs for each unit.
+    pub work_factor: u32,
     /// The folder of its compiled modules.
     pub compiled: PathBuf,
     /// Whether it lies, for demonstrations and tests.
@@ -149,12 +152,13 @@ impl Driver {
     /// # Errors
     /// A room did not open; nothing is left running.
     pub async fn start(parts: Parts) -> Result<(Driver, Handle), DriverError> {
-        let Parts { store, identity, host, net, cores, memory_mib, compiled, lies } = parts;
+        let Parts { store, identity, host, net, cores, memory_mib, work_factor, compiled, lies } =
+            parts;
         let (started, network_key) = (Instant::now(), net.network_key);
         let keys = Arc::new(identity);
         let me = keys.peer();
         let (incarnation, seed, pace) = (draw()?, draw()?, Pace::default());
-        let mut node = Node::new(Config { me, incarnation, seed, pace, host });
+        let mut node = Node::new(Config { me, incarnation, seed, pace, host, work_factor });
         replay(&store, &mut node)?;
         let metrics = Arc::new(Metrics::new()?);
         let executor = Arc::new(Executor::new(Setup {
@@ -196,7 +200,7 @@ impl Driver {
             keys.clone(),
             metrics.clone(),
             executor.clone(),
-            cores,
+            (cores, work_factor),
             network_key,
         );
         let driver = Driver {
@@ -296,12 +300,12 @@ impl Driver {
                 self.count_grid(now);
             }
             NetEvent::Gossip { topic, id, from, bytes } => {
-                let passed = door::gossip(topic, from, &bytes);
+                let passed = door::gossip(&self.node, topic, from, &bytes);
                 self.net.accept(id, passed.acceptance());
                 self.admit(now, from, passed);
             }
             NetEvent::Message { from, bytes } => {
-                let passed = door::message(from, &bytes);
+                let passed = door::message(&self.node, from, &bytes);
                 self.admit(now, from, passed);
             }
             NetEvent::Lied { from, blob } => {
@@ -322,6 +326,7 @@ impl Driver {
             tracing::warn!("{from} sent {} statements that do not hold", passed.refused);
             self.metrics.faults.with_label_values(&["refused_at_door"]).inc_by(passed.refused);
         }
+        passed.faults.into_iter().for_each(|fault| self.on_fault(from, &fault));
         for input in passed.inputs {
             if let Input::Batch { batch, .. } = &input {
                 self.metrics.count_statements(&batch.statements);
@@ -440,11 +445,19 @@ impl Driver {
                 self.collector.on_ended(job);
             }
             Notice::Opened { digests, .. } => self.shelf.unseal(&digests),
-            Notice::Fault { peer, fault } => {
-                tracing::debug!("{peer}: {fault:?}");
-                self.metrics.faults.with_label_values(&["statement"]).inc();
+            Notice::NoPlace(_) => self.metrics.manifests.with_label_values(&["no_place"]).inc(),
+            Notice::Forgotten(job) => {
+                tracing::info!("job {job:?} of a stranger was let go of for another");
+                self.metrics.manifests.with_label_values(&["forgotten"]).inc();
+                self.checkpoints.forget_job(job);
             }
+            Notice::Fault { peer, fault } => self.on_fault(peer, &fault),
         }
+    }
+
+    fn on_fault(&self, peer: PeerKey, fault: &Fault) {
+        tracing::debug!("{peer}: {fault}");
+        self.metrics.count_fault(fault);
     }
 }
 

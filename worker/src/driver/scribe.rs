@@ -106,6 +106,7 @@ impl Desk {
                 Record::Batch(SignedBatch::new(bytes, signature))
             }
             Record::Manifest(_)
+            | Record::Forgotten(_)
             | Record::Batch(_)
             | Record::Answers { .. }
             | Record::Ringers { .. }
@@ -122,7 +123,8 @@ fn group_of(record: &Record) -> JobId {
         Record::Batch(signed) => signed.open().map(|batch| batch.job).unwrap_or_default(),
         Record::Answers { job, .. }
         | Record::Unsealed { job, .. }
-        | Record::Ringers { job, .. } => *job,
+        | Record::Ringers { job, .. }
+        | Record::Forgotten(job) => *job,
         Record::Own(_) => JobId::default(),
     }
 }

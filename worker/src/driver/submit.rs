@@ -6,6 +6,7 @@ use super::{
     backend::{Handle, failed, refused},
     draw,
     event::Command,
+    stamps,
     status::Standing,
 };
 use crate::{
@@ -17,8 +18,8 @@ use crate::{
 };
 use coordinator_free_scheduler::{
     CommandError, DELEGATES_MAX, ENGINE, Hash, JobState, LOT_UNITS_DEFAULT, MANIFEST_CONTEXT,
-    Manifest, PAGE_UNITS, PeerKey, Profile, SignedManifest, TableDirectory, TablePage, UnitEntry,
-    Units, Work, wire,
+    Manifest, PAGE_UNITS, PeerKey, Profile, SignedManifest, Stamp, TableDirectory, TablePage,
+    UnitEntry, Units, Work, stamp_hashes, wire,
 };
 use dugnad_client::Submitted;
 use std::num::NonZeroU16;
@@ -46,7 +47,10 @@ impl Handle {
                 let bytes =
                     manifest.encode().map_err(|error| refused(CommandError::Manifest(error)))?;
                 let signature = self.keys.sign(MANIFEST_CONTEXT, &bytes).to_vec();
-                let signed = SignedManifest { bytes, signature };
+                let signed = SignedManifest { bytes, signature, stamp: Stamp::default() };
+                let hashes = stamp_hashes(self.work_factor, manifest.work.units.count());
+                let stamp = stamps::find(signed.id(), hashes).await?;
+                let signed = SignedManifest { stamp, ..signed };
                 let job = self.ask(|answer| Command::Submit(signed, ringers, answer)).await?;
                 (job.map_err(refused)?, manifest.profile)
             }
