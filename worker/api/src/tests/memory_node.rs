@@ -216,6 +216,7 @@ impl Backend for MemoryNode {
 
     async fn status(&self) -> Result<NodeStatus, Refusal> {
         Ok(NodeStatus {
+            work_factor: 0,
             peer: "me".into(),
             version: "0".into(),
             engine: "dugnad-1".into(),
