@@ -10,6 +10,7 @@ mod claims;
 mod delegates;
 mod explain;
 mod jobs;
+mod levels;
 mod mischief;
 mod scenarios;
 mod strikes;

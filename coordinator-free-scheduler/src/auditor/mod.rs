@@ -7,6 +7,7 @@
 //! Everything that it comes to it says as an [`AuditStep`], and only steps change the audit:
 //! [`decide`] finds the next ones, [`Auditor::apply`] takes them. So a restart that reads them again,
 //! with the answers, is where it was. What it is not: what others act by; that is their boards.
+mod best;
 mod decide;
 mod plan;
 mod proofs;
@@ -95,6 +96,7 @@ pub struct Auditor {
     restoring: Option<Course>,
     /// Whether anything is new since the last look.
     news: bool,
+    touched: best::Touched,
 }
 
 impl Auditor {
@@ -137,6 +139,7 @@ impl Auditor {
             silent: 0,
             restoring: None,
             news: true,
+            touched: best::Touched::default(),
         })
     }
 
@@ -193,6 +196,7 @@ impl Auditor {
         for (peer, other) in answers_to(&self.answers, unit) {
             self.proofs.compared(peer, unit, other, &answer);
         }
+        self.touched.add(unit);
         self.own.insert(unit, (answer, nonce));
     }
 
@@ -229,6 +233,7 @@ impl Auditor {
     /// Takes a step: this node's own, now or before a restart, or the owner's in a certificate. Answers
     /// whether all of it follows from what was taken before; what does not changes nothing.
     pub fn apply(&mut self, step: &AuditStep) -> bool {
+        self.touched.add_all(step);
         match step {
             AuditStep::Refused(refused) => return self.refuse(refused),
             AuditStep::Began { seeds } => return self.begin(*seeds),
