@@ -9,6 +9,7 @@ mod demo;
 mod grid;
 mod harness;
 mod hostile;
+mod levels;
 mod modules;
 mod restart;
 mod unequal;
