@@ -83,9 +83,10 @@ async fn five_thousand_small_blobs_come_in_one_fetch() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_for_one_peer_is_not_there_for_another() {
     let blobs = [noise(1, 500), noise(2, 3 * MIB + 1)];
-    let (mut honest, stranger) = honest_and_fetcher(blobs.to_vec()).await;
-    let reader = Node::start(3, QUIC, &[honest.address().await], None).await;
-    honest.until_connected(reader.key).await;
+    let (honest, stranger) = honest_and_fetcher(blobs.to_vec()).await;
+    let address = honest.net.addresses().await.remove(0);
+    let mut reader = Node::start(3, QUIC, &[address], None).await;
+    reader.until_connected(honest.key).await;
     let sent = || honest.net.counters().blob_bytes_out.load(Ordering::Relaxed);
     for blob in &blobs {
         let hash = Hash::of(blob);
