@@ -141,10 +141,12 @@ impl Node {
             auditor.learn(|| self.trust(), &self.networks);
             let steps = auditor.advance(now, &mut rng);
             let (sealed, draw) = (auditor.take_unread(), auditor.take_draw());
+            let touched = auditor.take_touched();
             self.rng = rng;
             if let Some(job) = self.jobs.get_mut(&id) {
                 job.auditor = Some(auditor);
             }
+            self.note_levels(id, touched);
             if !sealed.is_empty() {
                 self.outputs.push_back(Output::Unseal { job: id, sealed });
             }

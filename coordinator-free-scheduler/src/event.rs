@@ -1,7 +1,7 @@
 //! The boundary of the mind: what goes in, what comes out. One screen each.
 use crate::{
-    Answer, FailReason, Hash, JobId, LotIndex, Manifest, ManifestError, Message, Nonce, Outcome,
-    PeerKey, Query, SealedAnswer, Signature, SignedBatch, SignedManifest, UnitIndex, Void,
+    Answer, FailReason, Hash, JobId, Level, LotIndex, Manifest, ManifestError, Message, Nonce,
+    Outcome, PeerKey, Query, SealedAnswer, Signature, SignedBatch, SignedManifest, UnitIndex, Void,
     statement::Batch,
 };
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
@@ -288,6 +288,18 @@ pub enum Notice {
         verdict: Verdict,
         /// Whether the answer is that of the verdict before, and only its vouchers have changed.
         again: bool,
+    },
+    /// The best answer to a unit of this node's own job reached a level, or what was told of it holds no
+    /// longer. [`Job::best`](crate::Job::best) tells the answer.
+    Level {
+        /// The job.
+        job: JobId,
+        /// The unit.
+        unit: UnitIndex,
+        /// The level now, and the hash of the answer as it is encoded; none if no answer is left.
+        best: Option<(Level, Hash)>,
+        /// Whether the answer is another than was told of before, or fell back.
+        revised: bool,
     },
     /// A peer's opened answer differs from the verified one, from its other opening or from what it
     /// committed to.

@@ -4,6 +4,7 @@ use crate::{
     SILENT_MAX, SignedManifest, UnitIndex, Verdict,
     attend::{Heard, Retired},
     checker::Checker,
+    levels::Levels,
     lot::{Lot, Tally},
 };
 use alloc::{
@@ -46,6 +47,8 @@ pub struct Job {
     pub(crate) auditor: Option<Box<Auditor>>,
     /// What checks answers to a checked job of this node's own.
     pub(crate) checker: Option<Checker>,
+    /// How far the units of a job of this node's own are proved.
+    pub(crate) levels: Option<Levels>,
     silent: BTreeMap<PeerKey, u32>,
     speed: Speed,
 }
@@ -123,6 +126,7 @@ impl Job {
             with_owner: BTreeSet::new(),
             auditor: None,
             checker: None,
+            levels: None,
             silent: BTreeMap::new(),
             speed: Speed::default(),
         }

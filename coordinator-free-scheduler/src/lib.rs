@@ -27,6 +27,7 @@ mod event;
 mod explain;
 mod job;
 mod journal;
+mod levels;
 mod lot;
 mod model;
 mod node;
@@ -57,6 +58,7 @@ pub use config::*;
 pub use event::*;
 pub use explain::*;
 pub use job::{Job, JobState, JobStatus};
+pub use levels::{Best, Level, LevelTally};
 pub use lot::{Changes, Lot, MeanFuel, Silence, Tally};
 pub use model::{
     audit::*,

@@ -7,8 +7,8 @@ use crate::{
     Answer, Auditor, Changes, CommandError, Commit, Config, DOUBT_MS, Fault, Input, Job, JobId,
     LIMITS, Ledger, LotIndex, Manifest, Mark, Millis, Nonce, Notice, Output, PeerKey, Query,
     Record, SealedAnswer, SignedBatch, SignedManifest, UnitIndex, Void, admission::Gone,
-    attend::Joining, commitment, journal::Journal, lot::Ran, outbox::Done, rng::Rng,
-    statement::Batch, sync::Answered,
+    attend::Joining, commitment, journal::Journal, levels::Levels, lot::Ran, outbox::Done,
+    rng::Rng, statement::Batch, sync::Answered,
 };
 use alloc::{
     boxed::Box,
@@ -211,6 +211,7 @@ impl Node {
         let checker = self.checker(manifest.profile, manifest.owner);
         let mut job = Job::new(signed, manifest, now, phase);
         (job.auditor, job.checker) = (auditor, checker);
+        job.levels = (job.manifest.owner == self.config.me).then(Levels::default);
         self.jobs.insert(id, job);
         Ok(())
     }
@@ -306,6 +307,7 @@ impl Node {
         for peer in changes.spoke {
             self.count_silence(now, id, peer, false);
         }
+        self.note_levels(id, changes.touched);
         let Some(job) = self.jobs.get(&id) else { return };
         for (unit, again) in &changes.verdicts {
             let verdict = job.verdict(*unit);

@@ -39,9 +39,16 @@ impl Node {
         self.config.me
     }
 
-    /// Digests of outputs that nobody else may know yet.
-    pub fn sealed(&self) -> Vec<Hash> {
-        let lots = self.jobs.values().flat_map(|job| job.lots.values());
-        lots.flat_map(Lot::sealed).filter_map(Answer::output).chain(self.journal.sealed()).collect()
+    /// Digests of outputs that nobody may know yet, each with the peer that may all the same: the owner
+    /// of the audited job that it is for.
+    pub fn sealed(&self) -> Vec<(Hash, Option<PeerKey>)> {
+        let own = self.jobs.values().flat_map(|job| {
+            let owner = job.is_audited().then_some(job.manifest.owner);
+            let sealed = job.lots.values().flat_map(Lot::sealed).filter_map(Answer::output);
+            sealed.map(move |output| (output, owner))
+        });
+        let audits = self.jobs.values().filter_map(|job| job.auditor.as_ref());
+        let others = audits.flat_map(|auditor| auditor.unreleased_outputs());
+        others.chain(self.journal.sealed()).map(|output| (output, None)).chain(own).collect()
     }
 }

@@ -10,6 +10,7 @@ mod grid;
 mod harness;
 mod hostile;
 mod key;
+mod levels;
 mod modules;
 mod restart;
 mod unequal;

@@ -12,6 +12,7 @@ mod claims;
 mod delegates;
 mod explain;
 mod jobs;
+mod levels;
 mod machines;
 mod mischief;
 mod newcomers;

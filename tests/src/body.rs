@@ -6,8 +6,8 @@ use crate::{
     truth,
 };
 use coordinator_free_scheduler::{
-    Answer, Config, Host, JobId, Millis, Node, Nonce, Pace, PeerKey, Record, Signature,
-    SignedBatch, UnitIndex,
+    Answer, Config, Hash, Host, JobId, Level, Millis, Node, Nonce, Pace, PeerKey, Record,
+    Signature, SignedBatch, UnitIndex,
 };
 use std::collections::VecDeque;
 
@@ -23,6 +23,19 @@ pub struct Body {
     pub runs: VecDeque<(JobId, UnitIndex)>,
     /// Units that run, and since when, microseconds.
     pub running: Vec<(JobId, UnitIndex, u64)>,
+    /// What it told of the levels of its own job's units.
+    pub levels: Vec<Told>,
+}
+
+/// What a node told of the level of a unit.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Told {
+    /// The unit.
+    pub unit: UnitIndex,
+    /// The level of its best answer, and the hash of that.
+    pub best: Option<(Level, Hash)>,
+    /// Whether what was told before holds no longer.
+    pub revised: bool,
 }
 
 /// A record on a disk. Nearly all are batches, which nodes share; a grid holds very many.
@@ -99,7 +112,8 @@ impl Body {
             node.replay(now, record.record()).expect("a node reads what it wrote");
         }
         node.resume(now);
-        Body { node, wake_us: None, writing: None, runs: VecDeque::new(), running: Vec::new() }
+        let (runs, running, levels) = (VecDeque::new(), Vec::new(), Vec::new());
+        Body { node, wake_us: None, writing: None, runs, running, levels }
     }
 
     /// Signs and hands to the disk.

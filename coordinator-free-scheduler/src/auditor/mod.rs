@@ -7,6 +7,7 @@
 //! Everything that it comes to it says as an [`AuditStep`], and only steps change the audit:
 //! [`decide`] finds the next ones, [`Auditor::apply`] takes them. So a restart that reads them again,
 //! with the answers, is where it was. What it is not: what others act by; that is their boards.
+mod best;
 mod circles;
 mod decide;
 mod newcomers;
@@ -106,6 +107,7 @@ pub struct Auditor {
     restoring: Option<Course>,
     /// Whether anything is new since the last look.
     news: bool,
+    touched: best::Touched,
 }
 
 impl Auditor {
@@ -153,6 +155,7 @@ impl Auditor {
             silent: 0,
             restoring: None,
             news: true,
+            touched: best::Touched::default(),
         })
     }
 
@@ -220,6 +223,7 @@ impl Auditor {
         }
         self.to_run.remove(&unit);
         self.ringers.computed(unit, &answer);
+        self.touched.add(unit);
         self.own.insert(unit, (answer, nonce));
     }
 
@@ -271,6 +275,7 @@ impl Auditor {
     /// Takes a step: this node's own, now or before a restart, or the owner's in a certificate. Answers
     /// whether all of it follows from what was taken before; what does not changes nothing.
     pub fn apply(&mut self, step: &AuditStep) -> bool {
+        self.touched.add_all(step);
         match step {
             AuditStep::Refused(refused) => return self.refuse(refused),
             AuditStep::Began { seeds } => return self.begin(*seeds),

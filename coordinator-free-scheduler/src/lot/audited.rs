@@ -9,7 +9,8 @@ use crate::{
     },
     verify::quorum,
 };
-use alloc::{collections::BTreeSet, vec::Vec};
+use alloc::{collections::BTreeSet, vec, vec::Vec};
+use core::cmp::Reverse;
 
 /// A newcomer looks for units to prove itself by among so many times as many: others do, too.
 const BONUS_TIMES: usize = 2;
@@ -196,6 +197,26 @@ impl Lot {
         let first = fit.min_by_key(|voucher| voucher.commit.one())?;
         let opened = first.opening.one()?;
         Some((self.board.key(first.author), opened.answer.clone(), opened.nonce))
+    }
+
+    /// The answer to an undecided unit that has most open words for it, and of several the first by its
+    /// commit; and who gave it. In a job that signers decide it is the one that is checked next.
+    pub(crate) fn reported(&self, unit: UnitIndex) -> Option<(&Answer, Vec<PeerKey>)> {
+        let known = self.board.unit(unit)?;
+        if self.board.is_signed() {
+            let author = self.to_check(unit)?.0;
+            let voucher = known.voucher(self.board.index_of(author)?)?;
+            return Some((voucher.live()?, vec![author]));
+        }
+        let open = known.vouchers.iter().filter(|one| self.board.honest(one.author));
+        let open: Vec<&Voucher> = open.filter(|one| one.live().is_some()).collect();
+        let by = |answer: Option<&Answer>| {
+            let same = open.iter().filter(|other| other.live() == answer);
+            same.map(|other| self.board.key(other.author)).collect::<Vec<_>>()
+        };
+        let words = |one: &&&Voucher| (Reverse(by(one.live()).len()), one.commit.one().copied());
+        let answer = open.iter().min_by_key(words)?.live();
+        Some((answer?, by(answer)))
     }
 
     /// Delegates that stepped in, other than this node.

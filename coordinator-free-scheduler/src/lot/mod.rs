@@ -130,6 +130,8 @@ pub struct Changes {
     pub added: Vec<(PeerKey, Mark, UnitIndex)>,
     /// Peers whose overdue opening came after all, once for each.
     pub spoke: Vec<PeerKey>,
+    /// Units about which something was said.
+    pub touched: Vec<UnitIndex>,
 }
 
 impl Lot {
@@ -312,7 +314,7 @@ impl Lot {
     // ---- the effect of changes -------------------------------------------------------------
 
     fn changed(&mut self, merged: &Merged, now: Millis, pace: &Pace) -> Changes {
-        let mut changes = Changes::default();
+        let mut changes = Changes { touched: merged.touched.clone(), ..Changes::default() };
         for (unit, before) in &merged.changed {
             let Some(known) = self.board.unit(*unit) else { continue };
             let after = &known.standing;

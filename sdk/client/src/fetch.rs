@@ -3,6 +3,7 @@
 //! A file under `units/` is there only under its final name and only with all its bytes, so what
 //! is there need not be asked for again. Files are not synced one by one: what a power failure
 //! could damage is found by the digest over all of them at the end.
+use crate::early;
 use crate::frames::{OUTPUT_HEADER_BYTES, read_output_header};
 use crate::route::Answer;
 use crate::{BlobHash, BlockingReader, Error, Grid, JobId, JobState, JobStatus};
@@ -68,9 +69,7 @@ pub fn merge_stdin(dir: impl AsRef<Path>, units: u64) -> impl Read + Send + 'sta
 }
 
 pub(crate) async fn fetch(grid: &Grid, job: JobId, dir: &Path) -> Result<Fetched, Error> {
-    let status = grid.status(job).await?;
-    let place = Place { job, dir: dir.to_path_buf(), units: status.units };
-    place.claim(&status)?;
+    let place = Place::claimed(grid, job, dir).await?;
     let mut held = place.held()?;
     let present = held.iter().filter(|held| **held).count() as u64;
     let mut written = 0;
@@ -84,6 +83,7 @@ pub(crate) async fn fetch(grid: &Grid, job: JobId, dir: &Path) -> Result<Fetched
             break before;
         }
     };
+    place.clear_early(&held)?;
     let failed_units = match status.state {
         JobState::Failed => failed_units(grid, job, &held).await?,
         JobState::Running | JobState::Done | JobState::Cancelled => Vec::new(),
@@ -98,13 +98,34 @@ pub(crate) async fn fetch(grid: &Grid, job: JobId, dir: &Path) -> Result<Fetched
 
 /// Where the outputs of a job go.
 #[derive(Clone)]
-struct Place {
+pub(crate) struct Place {
     job: JobId,
     dir: PathBuf,
     units: u64,
 }
 
 impl Place {
+    /// The directory, with a job's name on it.
+    pub(crate) async fn claimed(grid: &Grid, job: JobId, dir: &Path) -> Result<Place, Error> {
+        let status = grid.status(job).await?;
+        let place = Place { job, dir: dir.to_path_buf(), units: status.units };
+        place.claim(&status)?;
+        Ok(place)
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Takes away what was fetched early of units whose outputs are there.
+    fn clear_early(&self, held: &[bool]) -> Result<(), Error> {
+        let over = |name: &str| {
+            let unit = name.strip_suffix(".out").and_then(|unit| unit.parse::<usize>().ok());
+            unit.is_some_and(|unit| held.get(unit) == Some(&true))
+        };
+        early::clear(&self.dir, over).map_err(|error| Error::file(&self.dir, error))
+    }
+
     /// Makes the directory this work's own. The name is written before the first output, so that
     /// outputs of different works never lie side by side.
     fn claim(&self, status: &JobStatus) -> Result<(), Error> {
@@ -144,8 +165,8 @@ impl Place {
 
     async fn receive(&self, grid: &Grid, from: u32, held: &mut Vec<bool>) -> Result<u64, Error> {
         let (mut reader, route) = reader(grid.outputs(self.job, from).await?);
-        let (place, mut slots) = (self.clone(), std::mem::take(held));
-        let received = self.blocking(move || {
+        let mut slots = std::mem::take(held);
+        let received = self.blocking(move |place| {
             let written = place.write_outputs(&mut reader, &route, &mut slots)?;
             Ok((written, slots))
         });
@@ -204,7 +225,7 @@ impl Place {
     async fn receive_certificate(&self, grid: &Grid) -> Result<(), Error> {
         let (mut reader, _) = reader(grid.certificate(self.job).await?);
         let path = self.dir.join(CERTIFICATE_FILE);
-        self.blocking(move || {
+        self.blocking(move |_| {
             let beside = path.with_extension("part");
             let received = File::create(&beside)
                 .and_then(|mut file| io::copy(&mut reader, &mut file))
@@ -223,8 +244,7 @@ impl Place {
         let Some(expected) = status.output_digest else {
             return Ok(());
         };
-        let place = self.clone();
-        let digest = self.blocking(move || {
+        let digest = self.blocking(move |place| {
             let mut hasher = blake3::Hasher::new();
             for unit in 0..place.units {
                 let path = place.unit_path(unit as u32);
@@ -245,11 +265,14 @@ impl Place {
         }
     }
 
-    async fn blocking<T: Send + 'static>(
+    pub(crate) async fn blocking<T: Send + 'static>(
         &self,
-        work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+        work: impl FnOnce(&Place) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        spawn_blocking(work).await.map_err(|error| Error::file(&self.dir, error.into()))?
+        let place = self.clone();
+        spawn_blocking(move || work(&place))
+            .await
+            .map_err(|error| Error::file(&self.dir, error.into()))?
     }
 
     fn unit_path(&self, unit: u32) -> PathBuf {

@@ -1,7 +1,8 @@
 //! The frames of the binary routes: many small blobs in one request, many outputs in one answer.
 //!
 //! A batch is `u32 length, bytes` repeated; a stream of outputs `u32 unit, u64 length, bytes`
-//! repeated; all little-endian. Lengths come from the other side: nothing is reserved for them
+//! repeated; one of results at all levels `u32 length of a mark, u64 length, mark, bytes`, where the mark
+//! is a [`UnitLevel`](crate::UnitLevel) in JSON; all little-endian. Lengths come from the other side: nothing is reserved for them
 //! before they are checked or the bytes have come.
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -114,4 +115,18 @@ pub fn read_output_header(header: [u8; OUTPUT_HEADER_BYTES]) -> (u32, u64) {
     let [u0, u1, u2, u3, l0, l1, l2, l3, l4, l5, l6, l7] = header;
     let bytes = u64::from_le_bytes([l0, l1, l2, l3, l4, l5, l6, l7]);
     (u32::from_le_bytes([u0, u1, u2, u3]), bytes)
+}
+
+/// In place of a result's length: no output comes with it.
+const NO_OUTPUT: u64 = u64::MAX;
+
+/// What stands before a result at any level.
+pub fn result_header(mark_bytes: u32, output_bytes: Option<u64>) -> [u8; OUTPUT_HEADER_BYTES] {
+    output_header(mark_bytes, output_bytes.unwrap_or(NO_OUTPUT))
+}
+
+/// The lengths that a result's header speaks of.
+pub fn read_result_header(header: [u8; OUTPUT_HEADER_BYTES]) -> (u32, Option<u64>) {
+    let (mark_bytes, bytes) = read_output_header(header);
+    (mark_bytes, Some(bytes).filter(|bytes| *bytes != NO_OUTPUT))
 }

@@ -1,10 +1,10 @@
 //! The grid as one node shows it: every call is a request to that node.
 use crate::route::{self, Answer};
 use crate::{
-    ApiAddress, BlobHash, Error, Fetched, JobId, JobSpec, JobStatus, NodeStatus, PeerStatus,
-    Submitted, events,
+    ApiAddress, BlobHash, Error, Fetched, JobId, JobSpec, JobStatus, Level, NodeStatus, PeerStatus,
+    Submitted, UnitResult, Written, early, events,
     explain::{JobStory, UnitStory},
-    fetch, json, submit,
+    fetch, json, results, submit,
 };
 use bytes::Bytes;
 use futures::stream::{BoxStream, StreamExt};
@@ -211,6 +211,36 @@ impl Grid {
     /// job's digest, or the exchange failed.
     pub async fn fetch(&self, job: JobId, dir: impl AsRef<Path>) -> Result<Fetched, Error> {
         fetch::fetch(self, job, dir.as_ref()).await
+    }
+
+    /// The results of a job of the node's own that have reached `level`, and each again whenever more is known
+    /// of it, until the job has ended. Below [`Level::Released`] they may prove wrong: who uses them heeds
+    /// `revised`. At that level: the outputs that are verified by now, in unit order, up to the first unit
+    /// that is open.
+    ///
+    /// # Errors
+    /// The node does not know the job or did not submit it, or the exchange failed.
+    pub async fn results(
+        &self,
+        job: JobId,
+        level: Level,
+    ) -> Result<BoxStream<'static, Result<UnitResult, Error>>, Error> {
+        let request = self.get(&format!("/v1/jobs/{job}/outputs")).query(&[("level", level)]);
+        Ok(results::results(route::stream(request).await?, level).boxed())
+    }
+
+    /// The same, written to `dir/reported/00000000.out`…, `dir/checked/…` and `dir/units/…` as they come. When
+    /// the stream has ended, [`fetch`](Self::fetch) checks the whole, and proves it.
+    ///
+    /// # Errors
+    /// As [`results`](Self::results), or the directory cannot be written or holds other work.
+    pub async fn fetch_early(
+        &self,
+        job: JobId,
+        dir: impl AsRef<Path>,
+        level: Level,
+    ) -> Result<BoxStream<'static, Result<Written, Error>>, Error> {
+        Ok(early::fetch(self, job, dir.as_ref(), level).await?.boxed())
     }
 
     /// Stops a job.

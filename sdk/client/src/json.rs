@@ -1,5 +1,5 @@
 //! The JSON that node and client exchange. Fields are added, never renamed.
-use crate::{BlobHash, JobId, WorkId};
+use crate::{BlobHash, JobId, LevelCounts, WorkId};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -333,6 +333,9 @@ pub struct JobStatus {
     /// The blob of the module that merges its outputs, if any.
     #[serde(default)]
     pub merge: Option<BlobHash>,
+    /// Its units by how far their answers are proved, if it is this node's own.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub levels: Option<LevelCounts>,
     /// Where its audit is, if it is audited and of this node's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audit: Option<AuditStatus>,

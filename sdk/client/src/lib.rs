@@ -32,6 +32,7 @@
 
 mod address;
 mod blocking;
+mod early;
 mod error;
 mod events;
 pub mod explain;
@@ -42,11 +43,14 @@ mod ids;
 mod job_file;
 mod job_spec;
 pub mod json;
+mod levels;
+mod results;
 mod route;
 mod submit;
 
 pub use address::{API_FILE, ApiAddress, TOKEN_FILE, data_dir_default};
 pub use blocking::BlockingReader;
+pub use early::{Written, level_dir};
 pub use error::Error;
 pub use fetch::{
     CERTIFICATE_FILE, FAILED_REASONS_MAX, FailedUnit, Fetched, JOB_FILE, UNITS_DIR, merge_stdin,
@@ -60,3 +64,5 @@ pub use json::{
     AUDITED_UNITS, AuditStage, AuditStatus, JobRequest, JobState, JobStatus, LeastCheckers,
     LimitsRequest, NodeStatus, PeerState, PeerStatus, Profile, Ringer, Submitted, UnitsRequest,
 };
+pub use levels::{Level, LevelCounts, NotALevel, UnitLevel};
+pub use results::UnitResult;

@@ -1,6 +1,6 @@
 //! Carrying out what nodes want done, in virtual time: writing, sending, running, and taking notes.
 use super::*;
-use crate::draws::share_of;
+use crate::{body::Told, draws::share_of};
 use coordinator_free_scheduler::{SEALED_BYTES_MAX, SealedAnswer, Unsealed};
 
 /// A speed liar takes itself for so many times faster than it is.
@@ -367,12 +367,18 @@ impl World {
                 self.note_progress(peer);
             }
             Notice::Verdict { verdict: Verdict::Failed(_), .. } => self.note_progress(peer),
+            Notice::Level { unit, best, revised, .. } if self.scenario.check_every > 0 => {
+                if let Some(body) = self.body(peer) {
+                    body.levels.push(Told { unit, best, revised });
+                }
+            }
             Notice::Barred(whom) => self.blame(peer, whom, "barred"),
             Notice::Disagreed { peer: whom, .. } => self.blame(peer, whom, "found wrong"),
             Notice::Fault { peer: whom, fault } => {
                 self.blame(peer, whom, &format!("found at fault ({fault:?})"));
             }
             Notice::Verdict { verdict: Verdict::Open, .. }
+            | Notice::Level { .. }
             | Notice::Ended(_)
             | Notice::NoPlace(_)
             | Notice::Forgotten(_)

@@ -3,7 +3,9 @@ use super::{Refusal, Submission};
 use bytes::Bytes;
 use coordinator_free_scheduler::{Hash, JobId, UnitIndex};
 use dugnad_client::explain::{JobStory, UnitStory};
-use dugnad_client::{BlockingReader, JobStatus, NodeStatus, PeerStatus, Submitted};
+use dugnad_client::{
+    BlockingReader, JobStatus, Level, NodeStatus, PeerStatus, Submitted, UnitLevel,
+};
 use futures::stream::BoxStream;
 use std::io;
 use tokio::sync::watch;
@@ -13,6 +15,12 @@ pub type BodyReader = BlockingReader<BoxStream<'static, io::Result<Bytes>>>;
 
 /// Outputs in unit order.
 pub type Outputs = BoxStream<'static, Result<(UnitIndex, Bytes), Refusal>>;
+
+/// What becomes known of units.
+pub type Levels = BoxStream<'static, Result<UnitLevel, Refusal>>;
+
+/// The same with outputs, where there are any.
+pub type Results = BoxStream<'static, Result<(UnitLevel, Option<Bytes>), Refusal>>;
 
 /// A file in pieces.
 pub type Pieces = BoxStream<'static, Result<Bytes, Refusal>>;
@@ -95,6 +103,19 @@ pub trait Backend: Clone + Send + Sync + 'static {
         job: JobId,
         from: UnitIndex,
     ) -> impl Future<Output = Result<Outputs, Refusal>> + Send;
+    /// Units of a job of this node's own that have reached `level`, and each again whenever more is known of
+    /// it, until the job has ended.
+    fn levels(
+        &self,
+        job: JobId,
+        level: Level,
+    ) -> impl Future<Output = Result<Levels, Refusal>> + Send;
+    /// The same with their outputs.
+    fn results(
+        &self,
+        job: JobId,
+        level: Level,
+    ) -> impl Future<Output = Result<Results, Refusal>> + Send;
     /// What proves a job's verdicts, as the pieces of a file.
     fn certificate(&self, job: JobId) -> impl Future<Output = Result<Pieces, Refusal>> + Send;
     /// Stops a job of this node.

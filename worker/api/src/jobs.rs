@@ -1,8 +1,9 @@
 //! Jobs over HTTP: submit, list, watch, stop, and get what they computed.
 use super::backend::{Backend, Outputs, UnitOutput};
 use super::blobs::{bytes_response, whole_body};
+use super::levels;
 use super::refusal::{Asked, Segments};
-use super::{JOB_BYTES_MAX, Refusal, Shared, Submission, WATCHERS_MAX};
+use super::{JOB_BYTES_MAX, Refusal, Shared, Submission};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
@@ -12,9 +13,8 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use bytes::{BufMut, Bytes, BytesMut};
 use coordinator_free_scheduler as mind;
 use dugnad_client::explain::{JobStory, UnitStory};
-use dugnad_client::{JobId, JobRequest, JobStatus, Submitted, frames};
+use dugnad_client::{JobId, JobRequest, JobStatus, Level, Submitted, frames};
 use futures::{FutureExt, Stream, StreamExt, stream};
-use serde::Deserialize;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
@@ -76,22 +76,26 @@ pub async fn cancel<B: Backend>(
     api.backend.cancel(id(job)).await.map(Json)
 }
 
-/// `GET /v1/jobs/ID/events`: the status now and whenever it has changed, until the job has ended.
+/// `GET /v1/jobs/ID/events`: the status now and whenever it has changed, until the job has ended; with
+/// `?level=L` also what becomes known of units at that level or above, as events named `level`.
 pub async fn events<B: Backend>(
     State(api): State<Shared<B>>,
     Segments(job): Segments<JobId>,
+    Asked(levels::Asked { level, .. }): Asked<levels::Asked>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, axum::Error>> + Send>, Refusal> {
-    let place = api.watchers.clone().try_acquire_owned().map_err(|_| {
-        Refusal::Busy(format!("{WATCHERS_MAX} watch already; ask /v1/jobs/{job} now and then"))
-    })?;
+    let place = levels::place(&api, id(job))?;
     let statuses = api.backend.subscribe(id(job)).await?;
+    let levels = match level {
+        Some(level) => levels::events(&api, id(job), level).await?,
+        None => stream::empty().boxed(),
+    };
     let watcher = Watcher { statuses, told: None, _place: place };
     let events = stream::unfold(watcher, |mut watcher| async move {
         let status = watcher.next_status().await?;
         Some((Event::default().json_data(&status), watcher))
     });
     let keep_alive = KeepAlive::new().interval(Duration::from_secs(KEEP_ALIVE_S));
-    Ok(Sse::new(events).keep_alive(keep_alive))
+    Ok(Sse::new(stream::select(events, levels)).keep_alive(keep_alive))
 }
 
 /// `GET /v1/jobs/ID/units/N/output`.
@@ -108,21 +112,18 @@ pub async fn output<B: Backend>(
     }
 }
 
-/// Where a stream of outputs begins.
-#[derive(Deserialize)]
-pub struct OutputsAsked {
-    #[serde(default)]
-    from: u32,
-}
-
-/// `GET /v1/jobs/ID/outputs?from=N`: frames of `u32 unit, u64 length, bytes`.
+/// `GET /v1/jobs/ID/outputs?from=N`: frames of `u32 unit, u64 length, bytes`; with `?level=L` below the
+/// release frames of `u32 length, u64 length, mark, bytes`, until the job has ended.
 pub async fn outputs<B: Backend>(
     State(api): State<Shared<B>>,
     Segments(job): Segments<JobId>,
-    Asked(OutputsAsked { from }): Asked<OutputsAsked>,
+    Asked(levels::Asked { from, level }): Asked<levels::Asked>,
 ) -> Result<Response, Refusal> {
-    let outputs = api.backend.outputs(id(job), from).await?;
-    Ok(bytes_response(Body::from_stream(framed(outputs))))
+    let body = match level.unwrap_or_default() {
+        Level::Released => Body::from_stream(framed(api.backend.outputs(id(job), from).await?)),
+        early @ (Level::Reported | Level::Checked) => levels::results(&api, id(job), early).await?,
+    };
+    Ok(bytes_response(body))
 }
 
 /// `GET /v1/jobs/ID/certificate`: the file that proves what the job came to.

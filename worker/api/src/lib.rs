@@ -10,13 +10,16 @@ mod backend;
 mod blobs;
 mod gate;
 mod jobs;
+mod levels;
 mod node;
 mod refusal;
 mod submission;
 #[cfg(test)]
 mod tests;
 
-pub use backend::{Backend, BodyReader, Outputs, Pieces, Readiness, Stored, UnitOutput};
+pub use backend::{
+    Backend, BodyReader, Levels, Outputs, Pieces, Readiness, Results, Stored, UnitOutput,
+};
 pub use refusal::Refusal;
 pub use submission::{Submission, SubmittedUnits, profile, profile_of};
 

@@ -211,6 +211,8 @@ pub enum NetError {
 pub trait BlobShelf: Send + Sync + 'static {
     /// The size of a complete blob.
     fn size(&self, hash: Hash) -> Option<u64>;
+    /// Whether a peer may know that this blob is here. Whoever may not is answered as if it were not.
+    fn shows(&self, hash: Hash, to: PeerKey) -> bool;
     /// Up to `bytes` bytes of a complete blob from `offset`; fewer only at its end.
     fn read(&self, hash: Hash, offset: u64, bytes: usize) -> io::Result<Vec<u8>>;
     /// The hash pairs of a complete blob above [`BLOB_SMALL_BYTES_MAX`] as `bao-tree` writes them in

@@ -8,9 +8,10 @@ use coordinator_free_scheduler::{
     Answer, Flaw, Hash, Outcome, RunLimits, TableDirectory, TablePage, Units, Verdict, wire,
 };
 use dugnad_client::{
-    BlobHash, CERTIFICATE_FILE, Fetched, Grid, JOB_FILE, JobId, JobState, JobStatus, UNITS_DIR,
-    merge_stdin,
+    BlobHash, CERTIFICATE_FILE, Fetched, Grid, JOB_FILE, JobId, JobState, JobStatus, Level,
+    UNITS_DIR, UnitLevel, Written, merge_stdin,
 };
+use futures::StreamExt;
 use serde::Serialize;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -39,6 +40,10 @@ pub struct Arguments {
     /// Where the outputs go: DIR/units/00000000.out and so on, DIR/job.json.
     #[arg(long, env = "DUGNAD_OUT", value_name = "DIR")]
     out: PathBuf,
+    /// What may be fetched: `reported`, `checked` or `released`. Below `released` the command stays until the
+    /// job ends, and answers come as they are known, in DIR/reported and DIR/checked: they may prove wrong.
+    #[arg(long, env = "DUGNAD_LEVEL", value_name = "LEVEL", default_value = "released")]
+    level: Level,
     /// Run the job's merging module on all outputs; what it writes goes to DIR/merged.out.
     #[arg(long, env = "DUGNAD_MERGE", value_parser = FalseyValueParser::new())]
     merge: bool,
@@ -95,6 +100,9 @@ async fn fetch(arguments: &Arguments) -> Result<(Fetched, Option<Vec<u8>>), Fail
         })?),
         false => None,
     };
+    if arguments.level != Level::Released {
+        stream_early(&grid, arguments, job).await?;
+    }
     let (fetched, certificate) = fetch_proved(&grid, job, &arguments.out).await?;
     fetch_blobs(&grid, arguments, &certificate).await?;
     match (merging, fetched.status.state) {
@@ -103,6 +111,40 @@ async fn fetch(arguments: &Arguments) -> Result<(Fetched, Option<Vec<u8>>), Fail
             Ok((fetched, None))
         }
     }
+}
+
+/// What is told of a unit before the end.
+#[derive(Serialize)]
+struct ToldEarly<'a> {
+    #[serde(flatten)]
+    told: &'a UnitLevel,
+    file: Option<&'a Path>,
+}
+
+/// Writes answers as they become known, each under its level, until the job has ended.
+async fn stream_early(grid: &Grid, arguments: &Arguments, job: JobId) -> Result<(), Failure> {
+    let mut all = grid.fetch_early(job, &arguments.out, arguments.level).await?;
+    while let Some(written) = all.next().await {
+        let Written { told, file } = written?;
+        match arguments.node.json {
+            true => node::say_json(&ToldEarly { told: &told, file: file.as_deref() })?,
+            false => node::say(&early_line(&told, file.as_deref()))?,
+        }
+    }
+    Ok(())
+}
+
+/// A unit's level in a line.
+fn early_line(told: &UnitLevel, file: Option<&Path>) -> String {
+    let UnitLevel { unit, level, revised, outcome, .. } = told;
+    let level = level.map_or("taken back".into(), |level| level.to_string());
+    let revised = if *revised { ", REVISED" } else { "" };
+    let what = match (file, outcome) {
+        (Some(file), _) => format!(": {}", file.display()),
+        (None, Some(outcome)) => format!(": {outcome}, no output here"),
+        (None, None) => String::new(),
+    };
+    format!("unit {unit} {level}{revised}{what}")
 }
 
 /// Fetches a job until its certificate proves what its node says of it. The last of this node's own

@@ -1,7 +1,7 @@
 //! `dugnad status`: the node and its jobs, or one job.
 use super::Failure;
 use super::node::{self, NodeArguments};
-use dugnad_client::{AuditStage, AuditStatus, JobStatus, NodeStatus};
+use dugnad_client::{AuditStage, AuditStatus, JobStatus, LevelCounts, NodeStatus};
 use serde::Serialize;
 
 /// What `dugnad status` takes.
@@ -54,6 +54,10 @@ pub fn show_job(status: &JobStatus, json: bool) -> Result<(), Failure> {
         "units       {units}: {verified} verified, {failed} failed, {running} running, {queued} queued"
     ))?;
     node::say(&format!("executions  {executions}"))?;
+    if let Some(LevelCounts { reported, checked, released }) = &status.levels {
+        let counts = format!("{reported} reported, {checked} checked, {released} released");
+        node::say(&format!("levels      {counts}"))?;
+    }
     if let Some(audit) = &status.audit {
         show_audit(audit)?;
     }

@@ -1,7 +1,7 @@
 //! `dugnad watch`: a job's progress until it ends.
 use super::Failure;
 use super::node::{self, NodeArguments};
-use dugnad_client::{JobState, JobStatus};
+use dugnad_client::{JobState, JobStatus, LevelCounts};
 use futures::StreamExt;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use std::fmt::Write;
@@ -94,8 +94,14 @@ fn show(bar: &ProgressBar, status: &JobStatus) {
         0 => String::new(),
         failed => format!("{failed} FAILED, "),
     };
+    let early = match status.levels {
+        Some(LevelCounts { reported, checked, .. }) if reported + checked > 0 => {
+            format!("{reported} reported, {checked} checked, ")
+        }
+        Some(_) | None => String::new(),
+    };
     bar.set_message(format!(
-        "{trouble}{running} running, {queued} queued, {executions} executions"
+        "{trouble}{early}{running} running, {queued} queued, {executions} executions"
     ));
 }
 

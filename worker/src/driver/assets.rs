@@ -1,6 +1,6 @@
 //! The bytes that work needs: modules, unit tables, inputs, outputs; from the store, or from whoever
 //! has them.
-use super::Neighbours;
+use super::{Neighbours, shelf::Shelf};
 use crate::{
     net::Net,
     store::{Store, StoreError},
@@ -26,6 +26,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub struct Assets {
     pub store: Store,
     pub net: Net,
+    pub shelf: Arc<Shelf>,
     neighbours: Neighbours,
     me: PeerKey,
 }
@@ -44,8 +45,14 @@ pub enum AssetError {
 }
 
 impl Assets {
-    pub fn new(store: Store, net: Net, neighbours: Neighbours, me: PeerKey) -> Assets {
-        Assets { store, net, neighbours, me }
+    pub fn new(
+        store: Store,
+        net: Net,
+        shelf: Arc<Shelf>,
+        neighbours: Neighbours,
+        me: PeerKey,
+    ) -> Assets {
+        Assets { store, net, shelf, neighbours, me }
     }
 
     /// Runs a call of the store where it may block.

@@ -14,6 +14,7 @@ impl Driver {
 
     /// Seals this node's answers to a delegate that stepped in.
     pub(super) fn seal(&self, job: JobId, to: PeerKey, answers: Vec<(UnitIndex, Answer, Nonce)>) {
+        self.shelf.admit(answers.iter().filter_map(|(_, answer, _)| answer.output()), to);
         let (keys, events) = (self.keys.clone(), self.event_sender.clone());
         tokio::task::spawn_blocking(move || {
             // Whose key is no key gets nothing.

@@ -2,6 +2,7 @@
 use super::{
     Command, LONELY_SENTENCE,
     assets::{AssetError, Assets},
+    early::Follower,
     event::Evidence,
     explain,
     shown::{failure, shown},
@@ -9,7 +10,8 @@ use super::{
 };
 use crate::{
     api::{
-        Backend, BodyReader, Outputs, Pieces, Readiness, Refusal, Stored, Submission, UnitOutput,
+        Backend, BodyReader, Levels, Outputs, Pieces, Readiness, Refusal, Results, Stored,
+        Submission, UnitOutput,
     },
     certificate,
     exec::Executor,
@@ -22,8 +24,8 @@ use crate::{
 use bytes::Bytes;
 use coordinator_free_scheduler::{CommandError, ENGINE, Hash, JobId, LotIndex, UnitIndex, Verdict};
 use dugnad_client::explain::{JobStory, UnitStory};
-use dugnad_client::{JobStatus, NodeStatus, PeerState, PeerStatus, Submitted};
-use futures::{StreamExt, stream};
+use dugnad_client::{JobStatus, Level, NodeStatus, PeerState, PeerStatus, Submitted};
+use futures::{StreamExt, TryStreamExt, stream};
 use std::{
     sync::Arc,
     time::{Duration, Instant, SystemTime},
@@ -257,6 +259,26 @@ impl Backend for Handle {
             }
         });
         Ok(pages.flat_map(stream::iter).boxed())
+    }
+
+    async fn levels(&self, job: JobId, level: Level) -> Result<Levels, Refusal> {
+        let follower = Follower::new(self.clone(), job, level).await?;
+        let pages = stream::try_unfold(follower, async |mut follower| {
+            let changes = follower.next().await?;
+            Ok(changes.map(|changes| (changes, follower)))
+        });
+        let units = pages.map_ok(|changes| stream::iter(changes).map(|(told, _)| Ok(told)));
+        Ok(units.try_flatten().boxed())
+    }
+
+    async fn results(&self, job: JobId, level: Level) -> Result<Results, Refusal> {
+        let follower = Follower::new(self.clone(), job, level).await?;
+        let pages = stream::try_unfold(follower, async |mut follower| {
+            let Some(changes) = follower.next().await? else { return Ok(None) };
+            let outputs = follower.outputs(changes).await?;
+            Ok(Some((outputs, follower)))
+        });
+        Ok(pages.map_ok(|outputs| stream::iter(outputs).map(Ok)).try_flatten().boxed())
     }
 
     async fn certificate(&self, job: JobId) -> Result<Pieces, Refusal> {

@@ -2,8 +2,9 @@
 use super::{
     Driver,
     event::{Command, Evidence},
+    levels::Page,
 };
-use coordinator_free_scheduler::{AuditTerms, Hash};
+use coordinator_free_scheduler::{AuditTerms, Hash, Job, Level};
 
 impl Driver {
     pub(super) fn on_command(&mut self, command: Command) {
@@ -44,6 +45,22 @@ impl Driver {
                     job.verdicts(units)
                 });
                 drop(answer.send(verdicts));
+            }
+            Command::Follow(job, answer) => {
+                let own = self.node.job(job).filter(|job| job.level_tally().is_some());
+                let bytes_max = |job: &Job| job.manifest.work.limits.output_bytes;
+                drop(answer.send(own.map(|job| (self.followed.follow(job), bytes_max(job)))));
+            }
+            Command::Levels { job, since, answer } => {
+                let page = self.node.job(job).map(|job| self.followed.page(job, since));
+                drop(answer.send(page.unwrap_or(Page { told: Vec::new(), next: since })));
+            }
+            Command::Brought { job, units, answer } => {
+                let best = self.node.job(job).map(|job| job.best(&units)).unwrap_or_default();
+                let released = best.iter().flatten().filter(|best| best.level == Level::Released);
+                let outputs: Vec<Hash> = released.filter_map(|best| best.answer.output()).collect();
+                self.shelf.unseal(&outputs);
+                answer.send(()).unwrap_or_default();
             }
             Command::Evidence { job, lot, answer } => {
                 let evidence = self.node.job(job).map(|known| Evidence {

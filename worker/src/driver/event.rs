@@ -1,5 +1,5 @@
 //! What the driver is told: what comes back from tasks and threads, and what the API asks.
-use super::{collect, status::Standing};
+use super::{collect, levels::Page, status::Standing};
 use crate::store::StoreError;
 use coordinator_free_scheduler::{
     Answer, CommandError, Hash, JobId, JobStory, LotIndex, Nonce, PeerKey, PeerRecord,
@@ -71,6 +71,20 @@ pub enum Command {
         from: UnitIndex,
         most: u32,
         answer: oneshot::Sender<Option<Vec<Verdict>>>,
+    },
+    /// The number of the last change to the levels of an own job's units, and how long its outputs may be.
+    Follow(JobId, oneshot::Sender<Option<(watch::Receiver<u64>, u64)>>),
+    /// What changed since.
+    Levels {
+        job: JobId,
+        since: u64,
+        answer: oneshot::Sender<Page>,
+    },
+    /// Outputs of these units were fetched before the release; those that are released by now are public.
+    Brought {
+        job: JobId,
+        units: Vec<UnitIndex>,
+        answer: oneshot::Sender<()>,
     },
     /// What was said of a lot; with its manifest.
     Evidence {

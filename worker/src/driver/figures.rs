@@ -24,6 +24,7 @@ impl Driver {
     pub(super) fn refresh(&mut self) {
         self.collector.run(&self.node, true);
         self.watchers.refresh(|job| self.node.job(job).map(|job| self.collector.standing(job)));
+        self.followed.refresh();
         self.metrics.in_flight.set(self.node.in_flight() as i64);
         self.metrics.peers.set(self.neighbours.count() as i64);
         self.metrics.uptime.set(self.started.elapsed().as_secs_f64());

@@ -11,10 +11,12 @@ mod checks;
 mod collect;
 mod command;
 mod door;
+mod early;
 mod event;
 mod explain;
 mod figures;
 mod hints;
+mod levels;
 mod neighbours;
 mod runs;
 mod scribe;
@@ -38,18 +40,18 @@ use assets::Assets;
 use checkpoints::Checkpoints;
 use collect::Collector;
 use coordinator_free_scheduler::{
-    Config, Fault, Hash, Host, Input, Job, JobId, JobState, Millis, Node, Notice, Output, Pace,
-    PeerKey, Record, UnitIndex, Verdict, wire,
+    Config, Fault, Host, Input, Job, JobId, JobState, Millis, Node, Notice, Output, Pace, PeerKey,
+    Record, UnitIndex, Verdict, wire,
 };
 use event::{Command, Event, Finished};
 use futures::future::OptionFuture;
+use levels::Followed;
 use neighbours::Neighbours;
 use runs::Runs;
 use scribe::Scribe;
-use shelf::Shelf;
+use shelf::{Sealed, Shelf};
 use status::Watchers;
 use std::{
-    collections::BTreeSet,
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
@@ -141,6 +143,7 @@ pub struct Driver {
     checkpoints: Arc<Checkpoints>,
     collector: Collector,
     watchers: Watchers,
+    followed: Followed,
     neighbours: Neighbours,
     metrics: Arc<Metrics>,
     gossip_seen: [u64; 2],
@@ -174,7 +177,8 @@ impl Driver {
         let (event_sender, events) = mpsc::unbounded_channel();
         let (command_sender, commands) = mpsc::channel(COMMANDS_MAX);
         let neighbours = Neighbours::default();
-        let assets = Assets::new(store.clone(), net.clone(), neighbours.clone(), me);
+        let (of_store, of_net) = (store.clone(), net.clone());
+        let assets = Assets::new(of_store, of_net, shelf.clone(), neighbours.clone(), me);
         let running =
             |job| node.job(job).is_some_and(|job| job.status().state == JobState::Running);
         let checkpoints = Checkpoints::open(store.clone(), running).map_err(DriverError::Thread)?;
@@ -221,6 +225,7 @@ impl Driver {
             checkpoints,
             collector,
             watchers: Watchers::default(),
+            followed: Followed::default(),
             neighbours,
             metrics,
             gossip_seen: [0; 2],
@@ -429,9 +434,11 @@ impl Driver {
                 }
                 self.checkpoints.forget(job, unit);
                 if self.node.job(job).is_some_and(|known| known.manifest.owner == self.me) {
+                    self.shelf.unseal(verdict.success().as_slice());
                     self.collector.on_verdict(job, unit, &verdict, again);
                 }
             }
+            Notice::Level { job, unit, revised, .. } => self.followed.note(job, unit, revised),
             Notice::Disagreed { peer, job, unit } => {
                 self.metrics.units_disputed.inc();
                 tracing::info!("{peer} answered unit {unit} of {job:?} wrongly");
@@ -482,8 +489,11 @@ fn replay(store: &Store, node: &mut Node) -> Result<(), DriverError> {
 }
 
 /// What may not be served yet.
-fn sealed(store: &Store, node: &Node, me: PeerKey) -> Result<BTreeSet<Hash>, StoreError> {
-    let mut sealed: BTreeSet<Hash> = node.sealed().into_iter().collect();
+fn sealed(store: &Store, node: &Node, me: PeerKey) -> Result<Sealed, StoreError> {
+    let mut sealed = Sealed::new();
+    for (output, reader) in node.sealed() {
+        sealed.entry(output).or_default().extend(reader);
+    }
     if sealed.is_empty() {
         return Ok(sealed);
     }

@@ -16,7 +16,8 @@ use crate::{
     unit::{numbered_input, run_of},
 };
 use coordinator_free_scheduler::{
-    Answer, Hash, JobId, Manifest, Nonce, Outcome, Profile, UnitEntry, UnitIndex, Units, Void,
+    Answer, Hash, JobId, Manifest, Nonce, Outcome, PeerKey, Profile, UnitEntry, UnitIndex, Units,
+    Void,
 };
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Semaphore;
@@ -62,6 +63,8 @@ struct Which {
     begun: u64,
     /// The blob that it was given.
     input: Option<Hash>,
+    /// Who may have its output before others.
+    reader: Option<PeerKey>,
 }
 
 /// A run that can be started.
@@ -105,12 +108,14 @@ impl Runs {
             let sealed = audited && manifest.owner != shared.keys.peer();
             let seal = sealed.then(|| Seal::to_signer(&shared.keys, manifest.owner, job)).flatten();
             let seal = seal.map(Arc::new);
+            let reader = sealed.then_some(manifest.owner);
             match shared.prepare(job, &manifest, &units).await {
                 Ok(prepared) => {
                     for (unit, Prepared { run, input }) in units.into_iter().zip(prepared) {
                         let (done, keeps) = (shared.clone(), shared.checkpoints.clone());
                         let begun = run.begin.as_ref().map_or(0, Checkpoint::fuel);
-                        let which = Which { job, unit, asked, seal: seal.clone(), begun, input };
+                        let seal = seal.clone();
+                        let which = Which { job, unit, asked, seal, begun, input, reader };
                         let report = move |ran| done.finish(which, ran);
                         let keep = move |at: &Checkpoint| {
                             // What is run for its output alone is decided long since.
@@ -199,13 +204,13 @@ impl Shared {
     }
 
     fn finish(&self, which: Which, mut ran: Ran) {
-        let Which { job, unit, asked, seal, begun, input } = which;
+        let Which { job, unit, asked, seal, begun, input, reader } = which;
         if asked && self.lies.is_some_and(|lies| lies.about(job, unit)) {
             lie(&mut ran);
         }
         let named = ran.end.as_ref().ok().and_then(Answer::output);
         if let Some(output) = named.filter(|_| asked) {
-            self.shelf.seal(output, input);
+            self.shelf.seal(output, input, reader);
         }
         let output = named.map(|_| ran.output);
         let fuel = ran.end.as_ref().map_or(0, |answer| answer.fuel);

@@ -1,47 +1,77 @@
 //! The store as the network room sees it: blobs to serve and to keep.
 //!
 //! An output is not served before its unit is opened: who could fetch it by a guessed hash would
-//! have its answer confirmed. An input that a unit hands back stays public: others wait for it.
+//! have its answer confirmed. The one exception are those to whom the answer itself was sealed. An input
+//! that a unit hands back stays public: others wait for it.
 use crate::{
     net::BlobShelf,
     store::{Store, StoreError},
 };
-use coordinator_free_scheduler::{Hash, Manifest, TableDirectory, TablePage, Units};
+use coordinator_free_scheduler::{Hash, Manifest, PeerKey, TableDirectory, TablePage, Units};
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     io,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
+
+/// Outputs that are not public, each with those who know of it anyway: an owner and its delegates.
+pub type Sealed = BTreeMap<Hash, BTreeSet<PeerKey>>;
 
 /// The store, less what is sealed.
 pub struct Shelf {
     store: Store,
-    sealed: Mutex<BTreeSet<Hash>>,
+    sealed: Mutex<Sealed>,
 }
 
 impl Shelf {
     /// A shelf that does not serve the blobs in `sealed` yet.
-    pub fn new(store: Store, sealed: BTreeSet<Hash>) -> Shelf {
+    pub fn new(store: Store, sealed: Sealed) -> Shelf {
         Shelf { store, sealed: Mutex::new(sealed) }
     }
 
     /// These may be served now.
     pub fn unseal(&self, blobs: &[Hash]) {
-        let mut sealed = self.sealed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sealed = self.sealed();
         for blob in blobs {
             sealed.remove(blob);
         }
     }
 
-    /// The output of a unit may not be served for now, if it is not what the unit was given.
-    pub fn seal(&self, output: Hash, input: Option<Hash>) {
+    /// The output of a unit may not be served for now but to this reader, if it is not what the unit was
+    /// given.
+    pub fn seal(&self, output: Hash, input: Option<Hash>, reader: Option<PeerKey>) {
         if input != Some(output) {
-            self.sealed.lock().unwrap_or_else(PoisonError::into_inner).insert(output);
+            self.sealed().entry(output).or_default().extend(reader);
         }
     }
 
-    fn public(&self, hash: Hash) -> bool {
-        !self.sealed.lock().unwrap_or_else(PoisonError::into_inner).contains(&hash)
+    /// These outputs of others may not be served for now: this node has them only because it was told of
+    /// them in confidence. What it has already is what it was.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn seal_foreign(&self, outputs: &[Hash]) -> Result<(), StoreError> {
+        let mut sealed = self.sealed();
+        for output in outputs {
+            if !self.store.has_blob(*output)? {
+                sealed.entry(*output).or_default();
+            }
+        }
+        Ok(())
+    }
+
+    /// A peer was told of these outputs: those that are sealed may be served to it, too.
+    pub fn admit(&self, outputs: impl Iterator<Item = Hash>, reader: PeerKey) {
+        let mut sealed = self.sealed();
+        for output in outputs {
+            if let Some(readers) = sealed.get_mut(&output) {
+                readers.insert(reader);
+            }
+        }
+    }
+
+    fn sealed(&self) -> MutexGuard<'_, Sealed> {
+        self.sealed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -52,7 +82,7 @@ impl Shelf {
 pub fn keep_inputs_public(
     store: &Store,
     manifest: &Manifest,
-    sealed: &mut BTreeSet<Hash>,
+    sealed: &mut Sealed,
 ) -> Result<(), StoreError> {
     let Units::Table { directory, .. } = manifest.work.units else { return Ok(()) };
     let directory = store.read_blob(directory)?;
@@ -76,12 +106,16 @@ fn absent(hash: Hash) -> io::Error {
 
 impl BlobShelf for Shelf {
     fn size(&self, hash: Hash) -> Option<u64> {
-        self.store.blob_size(hash).ok().flatten().filter(|_| self.public(hash))
+        self.store.blob_size(hash).ok().flatten()
+    }
+
+    fn shows(&self, hash: Hash, to: PeerKey) -> bool {
+        self.sealed().get(&hash).is_none_or(|readers| readers.contains(&to))
     }
 
     fn read(&self, hash: Hash, offset: u64, bytes: usize) -> io::Result<Vec<u8>> {
         let read = self.store.read_blob_range(hash, offset, bytes).map_err(io_error)?;
-        read.filter(|_| self.public(hash)).ok_or_else(|| absent(hash))
+        read.ok_or_else(|| absent(hash))
     }
 
     fn outboard(&self, hash: Hash) -> io::Result<Vec<u8>> {

@@ -2,7 +2,7 @@
 use super::status::Standing;
 use crate::{net, telemetry::outcome_kind};
 use coordinator_free_scheduler::{AuditView, JobState, Outcome, Profile, Verdict};
-use dugnad_client::{AuditStage, AuditStatus, BlobHash, JobStatus};
+use dugnad_client::{AuditStage, AuditStatus, BlobHash, JobStatus, LevelCounts};
 
 /// Why a decided unit has no output, in a few words.
 pub fn failure(verdict: &Verdict) -> String {
@@ -43,6 +43,11 @@ pub fn shown(standing: Standing) -> JobStatus {
         name: standing.name,
         work: dugnad_client::WorkId(standing.work.0.0),
         merge: standing.merge.map(|merge| BlobHash(merge.0)),
+        levels: standing.levels.map(|tally| LevelCounts {
+            reported: tally.reported.into(),
+            checked: tally.checked.into(),
+            released: tally.released.into(),
+        }),
         audit: standing.audit.map(|view| shown_audit(view, standing.profile)),
     }
 }

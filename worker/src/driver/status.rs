@@ -1,6 +1,7 @@
 //! Where a job stands, for those who look on.
 use coordinator_free_scheduler::{
-    AuditView, Hash, Job, JobId, JobState, JobStatus, LeastCheckers, PeerKey, Profile, WorkId,
+    AuditView, Hash, Job, JobId, JobState, JobStatus, LeastCheckers, LevelTally, PeerKey, Profile,
+    WorkId,
 };
 use std::collections::BTreeMap;
 use tokio::sync::watch;
@@ -17,6 +18,7 @@ pub struct Standing {
     pub merge: Option<Hash>,
     pub status: JobStatus,
     pub output_digest: Option<Hash>,
+    pub levels: Option<LevelTally>,
     pub audit: Option<AuditView>,
     pub checkers: Vec<LeastCheckers>,
 }
@@ -33,6 +35,7 @@ impl Standing {
             merge: manifest.merge,
             status,
             output_digest: digest,
+            levels: job.level_tally(),
             audit: job.audit(),
             checkers: manifest.checkers.clone(),
         }

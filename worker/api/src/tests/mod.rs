@@ -2,6 +2,7 @@
 mod explain;
 mod hostile;
 mod jobs;
+mod levels;
 mod memory_node;
 mod stories;
 

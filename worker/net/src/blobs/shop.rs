@@ -1,12 +1,13 @@
 //! Serving blobs to others: a few requests at a time, on blocking threads.
 //!
 //! What cannot be proven here (a damaged disk, say) is answered as not held: this node never sends
-//! bytes that do not belong to the name they were asked for by.
+//! bytes that do not belong to the name they were asked for by. So is what the shelf does not show to
+//! whoever asks: nobody can tell it from what is not there.
 use super::super::{BLOB_SMALL_BYTES_MAX, BlobShelf};
 use super::proof::{self, GROUP_BYTES};
 use super::wire::{self, BadFrame, RANGE_BYTES_MAX, Request, Small};
 use bytes::Bytes;
-use coordinator_free_scheduler::Hash;
+use coordinator_free_scheduler::{Hash, PeerKey};
 use libp2p::request_response::ResponseChannel;
 use std::collections::VecDeque;
 use std::io;
@@ -47,13 +48,14 @@ impl Shop {
         (Shop { clerk, places: Arc::new(Semaphore::new(SERVING_MAX)), answers }, leaving)
     }
 
-    /// Serves a request when there is a place; how many wait is limited by the streams of a connection.
-    pub fn serve(&self, request: Bytes, channel: ResponseChannel<Bytes>) {
+    /// Serves a peer's request when there is a place; how many wait is limited by the streams of a
+    /// connection.
+    pub fn serve(&self, from: PeerKey, request: Bytes, channel: ResponseChannel<Bytes>) {
         let (clerk, places, answers) =
             (self.clerk.clone(), self.places.clone(), self.answers.clone());
         tokio::spawn(async move {
             let Ok(_place) = places.acquire_owned().await else { return };
-            let served = tokio::task::spawn_blocking(move || clerk.answer(request)).await;
+            let served = tokio::task::spawn_blocking(move || clerk.answer(from, request)).await;
             match served {
                 // The swarm task may have ended; then nobody waits for the answer.
                 Ok(Ok(answer)) => drop(answers.send((channel, answer)).await),
@@ -66,10 +68,10 @@ impl Shop {
 }
 
 impl Clerk {
-    fn answer(&self, request: Bytes) -> Result<Bytes, BadFrame> {
+    fn answer(&self, from: PeerKey, request: Bytes) -> Result<Bytes, BadFrame> {
         match Request::decode(request)? {
-            Request::Small(hashes) => Ok(self.small(&hashes)),
-            Request::Tail(hash) => Ok(self.slice(hash, proof::tail)),
+            Request::Small(hashes) => Ok(self.small(from, &hashes)),
+            Request::Tail(hash) => Ok(self.slice(from, hash, proof::tail)),
             Request::Range { hash, offset, bytes } => {
                 if offset % GROUP_BYTES != 0 || bytes == 0 || bytes > RANGE_BYTES_MAX {
                     return Err(BadFrame(
@@ -77,23 +79,28 @@ impl Clerk {
                     ));
                 }
                 let end = offset.saturating_add(u64::from(bytes)).next_multiple_of(GROUP_BYTES);
-                Ok(self.slice(hash, |size| offset..end.min(size)))
+                Ok(self.slice(from, hash, |size| offset..end.min(size)))
             }
         }
     }
 
-    fn small(&self, hashes: &[Hash]) -> Bytes {
+    /// The size of a blob, as far as a peer may know.
+    fn size(&self, from: PeerKey, hash: Hash) -> Option<u64> {
+        self.shelf.size(hash).filter(|_| self.shelf.shows(hash, from))
+    }
+
+    fn small(&self, from: PeerKey, hashes: &[Hash]) -> Bytes {
         let mut frame = Vec::new();
         for hash in hashes {
-            if !wire::put_small(&mut frame, &self.look_up(*hash)) {
+            if !wire::put_small(&mut frame, &self.look_up(from, *hash)) {
                 break;
             }
         }
         Bytes::from(frame)
     }
 
-    fn look_up(&self, hash: Hash) -> Small {
-        let Some(size) = self.shelf.size(hash) else { return Small::Missing };
+    fn look_up(&self, from: PeerKey, hash: Hash) -> Small {
+        let Some(size) = self.size(from, hash) else { return Small::Missing };
         if size > BLOB_SMALL_BYTES_MAX {
             return Small::Large;
         }
@@ -110,8 +117,8 @@ impl Clerk {
     }
 
     /// The slice for the range of a blob, or nothing.
-    fn slice(&self, hash: Hash, range: impl FnOnce(u64) -> Range<u64>) -> Bytes {
-        let Some(size) = self.shelf.size(hash) else { return Bytes::new() };
+    fn slice(&self, from: PeerKey, hash: Hash, range: impl FnOnce(u64) -> Range<u64>) -> Bytes {
+        let Some(size) = self.size(from, hash) else { return Bytes::new() };
         let range = range(size);
         if range.is_empty() && size > 0 {
             return Bytes::new();

@@ -224,10 +224,14 @@ impl Task {
     fn on_blobs(&mut self, event: Requests) {
         match event {
             RequestEvent::Message {
+                peer,
                 message: RequestMessage::Request { request, channel, .. },
                 ..
             } => {
-                self.shop.serve(request, channel);
+                // Whose id is no key is nobody that bytes are for.
+                if let Some(from) = key_of(&peer) {
+                    self.shop.serve(from, request, channel);
+                }
             }
             RequestEvent::Message {
                 message: RequestMessage::Response { request_id, response },

@@ -81,6 +81,30 @@ async fn five_thousand_small_blobs_come_in_one_fetch() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_for_one_peer_is_not_there_for_another() {
+    let blobs = [noise(1, 500), noise(2, 3 * MIB + 1)];
+    let (honest, stranger) = honest_and_fetcher(blobs.to_vec()).await;
+    let address = honest.net.addresses().await.remove(0);
+    let mut reader = Node::start(3, QUIC, &[address], None).await;
+    reader.until_connected(honest.key).await;
+    let sent = || honest.net.counters().blob_bytes_out.load(Ordering::Relaxed);
+    for blob in &blobs {
+        let hash = Hash::of(blob);
+        honest.shelf.hidden.lock().unwrap().insert(hash, reader.key);
+        let mut told = Vec::new();
+        for asked in [hash, Hash::of(b"held by nobody")] {
+            let before = sent();
+            let fetched = stranger.net.fetch(vec![asked], vec![honest.key], ANY_SIZE).await;
+            told.push((fetched[0].1.clone(), sent() - before));
+        }
+        assert_eq!(told[0], told[1], "a stranger hears the same of both");
+        assert_eq!(told[0].0, Err(FetchError::NotFound));
+        let fetched = reader.net.fetch(vec![hash], vec![honest.key], ANY_SIZE).await;
+        assert_eq!(fetched, vec![(hash, Ok(()))]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn lies_about_small_blobs_and_sizes_cost_only_the_liar() {
     let small = noise(1, 500);
     let large = noise(2, 3 * MIB + 1);

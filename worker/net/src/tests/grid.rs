@@ -18,6 +18,8 @@ pub const KEY: [u8; 32] = [7; 32];
 pub struct MemoryShelf {
     pub whole: Mutex<HashMap<Hash, Vec<u8>>>,
     pub partial: Mutex<HashMap<Hash, Vec<u8>>>,
+    /// Blobs that one peer alone may know of.
+    pub hidden: Mutex<HashMap<Hash, PeerKey>>,
 }
 
 impl MemoryShelf {
@@ -31,6 +33,9 @@ impl MemoryShelf {
 impl BlobShelf for MemoryShelf {
     fn size(&self, hash: Hash) -> Option<u64> {
         self.whole.lock().unwrap().get(&hash).map(|blob| blob.len() as u64)
+    }
+    fn shows(&self, hash: Hash, to: PeerKey) -> bool {
+        self.hidden.lock().unwrap().get(&hash).is_none_or(|reader| *reader == to)
     }
     fn read(&self, hash: Hash, offset: u64, bytes: usize) -> io::Result<Vec<u8>> {
         let whole = self.whole.lock().unwrap();
