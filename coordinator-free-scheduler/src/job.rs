@@ -5,6 +5,7 @@ use crate::{
     attend::{Heard, Retired},
     checker::Checker,
     lot::{Lot, Tally},
+    rechecks::Rechecks,
 };
 use alloc::{
     boxed::Box,
@@ -44,6 +45,8 @@ pub struct Job {
     pub(crate) auditor: Option<Box<Auditor>>,
     /// What checks answers to a checked job of this node's own.
     pub(crate) checker: Option<Checker>,
+    /// What computes units of this node's own job again.
+    pub(crate) rechecks: Option<Rechecks>,
     silent: BTreeMap<PeerKey, u32>,
     speed: Speed,
 }
@@ -66,7 +69,7 @@ impl Speed {
 /// Where a job stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum JobState {
-    /// Units are open.
+    /// Units are open, or are computed again by this node.
     Running,
     /// Every unit has its verdict, and all are verified.
     Done,
@@ -120,6 +123,7 @@ impl Job {
             with_owner: BTreeSet::new(),
             auditor: None,
             checker: None,
+            rechecks: None,
             silent: BTreeMap::new(),
             speed: Speed::default(),
         }
@@ -217,7 +221,8 @@ impl Job {
     /// Whether nothing is left to do, by what this node knows itself.
     pub(crate) fn is_over(&self) -> bool {
         let Tally { verified, failed, .. } = self.tally();
-        self.cancelled() || verified + failed == self.manifest.work.units.count()
+        let decided = verified + failed == self.manifest.work.units.count();
+        self.cancelled() || decided && !self.is_rechecking()
     }
 
     /// Units that are done in lots where this node never was, by hearsay.
@@ -241,6 +246,7 @@ impl Job {
         let running = undecided.min(claimed as u32);
         let state = match (self.cancelled(), undecided, failed) {
             (true, ..) => JobState::Cancelled,
+            (false, 0, _) if self.is_rechecking() => JobState::Running,
             (false, 0, 0) => JobState::Done,
             (false, 0, _) => JobState::Failed,
             (false, ..) => JobState::Running,

@@ -30,6 +30,7 @@ mod model;
 mod node;
 mod outbox;
 mod pick;
+mod rechecks;
 mod reputation;
 mod resume;
 mod rng;
@@ -65,6 +66,7 @@ pub use model::{
 };
 pub use node::Node;
 pub use outbox::Parcel;
+pub use rechecks::RecheckView;
 pub use reputation::{Ledger, Record as PeerRecord};
 pub use rng::Rng;
 pub use sync::{Head, MESSAGE_BYTES_MAX, Message, Query};

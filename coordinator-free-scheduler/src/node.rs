@@ -120,11 +120,7 @@ impl Node {
             Input::Checked { job, unit, peer, right } => {
                 self.on_checked(now, job, unit, peer, right);
             }
-            Input::Seed { job, pass, seed } => {
-                if let Some(auditor) = self.auditor(job) {
-                    auditor.seed(pass, seed);
-                }
-            }
+            Input::Seed { job, pass, seed } => self.on_seed(job, pass, seed),
             Input::Persisted { ticket, signatures } => self.on_persisted(ticket, signatures),
             Input::Room { slots, memory_mib } => {
                 (self.slots, self.memory_mib) = (slots, memory_mib);
@@ -139,6 +135,7 @@ impl Node {
         }
         self.run_timers(now);
         self.audit(now);
+        self.recheck(now);
         self.fill(now);
         self.flush(now);
     }
@@ -219,8 +216,9 @@ impl Node {
         let serves = self.may_sign(&manifest);
         let auditor = Auditor::new(&manifest, self.config.me).filter(|_| serves).map(Box::new);
         let checker = self.checker(manifest.profile, manifest.owner);
+        let rechecks = self.rechecks(&manifest);
         let mut job = Job::new(signed, manifest, now, phase);
-        (job.auditor, job.checker) = (auditor, checker);
+        (job.auditor, job.checker, job.rechecks) = (auditor, checker, rechecks);
         self.jobs.insert(id, job);
         Ok(true)
     }

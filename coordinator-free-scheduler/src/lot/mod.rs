@@ -7,6 +7,7 @@ mod audited;
 mod check;
 mod hints;
 mod presence;
+mod recheck;
 mod rescue;
 mod silence;
 mod story;
@@ -77,6 +78,7 @@ pub struct Lot {
     marks: u32,
     hints: Option<hints::Hints>,
     decided: VecDeque<(Millis, UnitIndex)>,
+    recheck: Option<recheck::Recheck>,
     spoke_at: Millis,
 }
 
@@ -183,6 +185,7 @@ impl Lot {
             marks: 0,
             hints: None,
             decided: VecDeque::new(),
+            recheck: recheck::Recheck::of(manifest, me),
             spoke_at: Millis(0),
         };
         fresh.refresh_all();
@@ -343,6 +346,7 @@ impl Lot {
         let forked = merged.faults.iter().any(|fault| matches!(fault, Fault::ForkedLog(_)));
         if forked || merged.ordered || (self.board.cancelled() && self.open_units > 0) {
             self.refresh_all();
+            self.refresh_rechecks();
         }
         if self.board.cancelled() || merged.ordered {
             let running: Vec<UnitIndex> = self.running.keys().copied().collect();
@@ -365,18 +369,17 @@ impl Lot {
         self.open_own(unit, now, pace);
         self.watch_silence(unit, now, pace);
         self.refresh(unit);
+        self.refresh_recheck(unit);
         self.stop_if_needless(unit);
         spoke
     }
 
     /// Whether this node counts on an author to do its part in a unit.
     fn counts(&self, author: AuthorIndex, unit: UnitIndex) -> bool {
-        let believes =
-            |key| !self.board.is_signed() || self.board.orders().any(|orders| orders.believes(key));
         self.board.honest(author)
             && !self.silence.holds(author, unit)
             && (self.barred.is_empty() || !self.barred.contains(&self.board.key(author)))
-            && believes(self.board.key(author))
+            && self.is_believed(self.board.key(author))
     }
 
     /// Whether every unit is decided and this node owes nobody anything here.
@@ -435,7 +438,7 @@ impl Lot {
         }
         while let Some((_, unit)) = self.decided.pop_front_if(|(due, _)| *due <= now) {
             let mine = self.answers.contains_key(&unit) || self.outbox.holds(unit);
-            match mine || self.in_hands(unit) {
+            match mine || self.in_hands(unit) || self.owes_recheck(unit) {
                 true => self.decided.push_back((now.plus(ARCHIVE_MS), unit)),
                 false => self.board.archive(unit),
             }
