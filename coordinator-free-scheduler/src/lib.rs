@@ -46,7 +46,7 @@ pub use board::{
     Board, Merged,
     unit::{AuthorIndex, Decision, FailReason, Mark, Once, Opened, Standing, Unit, Voucher},
 };
-pub use certificate::{Replay, Unfit};
+pub use certificate::{Rechecked, Replay, Unfit};
 pub use config::*;
 pub use event::*;
 pub use explain::*;

@@ -11,6 +11,7 @@ mod delegates;
 mod explain;
 mod jobs;
 mod mischief;
+mod rechecked;
 mod scenarios;
 mod strikes;
 mod troubles;

@@ -14,6 +14,10 @@ impl Lot {
     /// Has the step taken that is due for this node's answer. Whoever is on the unit as well is
     /// waited for a little: only who commits before can be a partner.
     pub(super) fn open_own(&mut self, unit: UnitIndex, now: Millis, pace: &Pace) {
+        if self.board.votes() && !self.is_sealed(unit) {
+            // Its release has shown it.
+            self.answers.remove(&unit);
+        }
         let others = self.claims.on(unit).iter().filter(|claim| claim.author != self.me);
         let awaited = others.filter(|claim| self.counts(claim.author, unit)).count() > 0;
         let at = now.plus(if awaited { pace.gather_ms } else { pace.opening_ms });
@@ -38,6 +42,12 @@ impl Lot {
         step(&company, self.me, self.quorum, Some(answer))
     }
 
+    /// Whether this node has committed to an answer, and nobody has seen it.
+    fn is_sealed(&self, unit: UnitIndex) -> bool {
+        let own = self.board.unit(unit).and_then(|known| known.voucher(self.me));
+        own.is_some_and(|own| own.unopened().is_some())
+    }
+
     /// The calls that are due, and not needless by now.
     pub(super) fn due_calls(&mut self, now: Millis) -> Vec<Call> {
         let due = self.outbox.take_calls(now);
@@ -55,6 +65,8 @@ impl Lot {
         for (unit, answer, nonce) in self.outbox.take_ready(now) {
             match self.step(unit, &answer) {
                 Some(Step::Open(cites)) => openings.push(Opening { unit, answer, nonce, cites }),
+                // This node has shown it by releasing it.
+                None if !self.is_sealed(unit) => {}
                 other => {
                     self.answers.insert(unit, (answer, nonce));
                     if let Some(Step::Call { .. }) = other {
@@ -87,8 +99,7 @@ impl Lot {
     /// are opened where the rule allows.
     pub fn resume(&mut self, now: Millis, pace: &Pace) {
         for (unit, answer, nonce) in core::mem::take(&mut self.restored) {
-            let voucher = self.board.unit(unit).and_then(|known| known.voucher(self.me));
-            if voucher.is_some_and(|voucher| voucher.unopened().is_some()) {
+            if self.is_sealed(unit) {
                 self.answers.insert(unit, (answer, nonce));
                 self.open_own(unit, now, pace);
             }

@@ -58,5 +58,6 @@ pub use job_file::{JOB_FILE_BYTES_MAX, JobFile, JobFileError};
 pub use job_spec::{Input, JobSpec, LINE_BYTES_MAX, UnitSource};
 pub use json::{
     AUDITED_UNITS, AuditStage, AuditStatus, JobRequest, JobState, JobStatus, LimitsRequest,
-    NodeStatus, PeerState, PeerStatus, Profile, Submitted, UnitsRequest,
+    NodeStatus, PeerState, PeerStatus, Profile, RECHECK_PERCENT, RecheckStatus, Submitted,
+    UnitsRequest,
 };

@@ -1,6 +1,6 @@
 //! Where a job stands, for those who look on.
 use coordinator_free_scheduler::{
-    AuditView, Hash, Job, JobId, JobState, JobStatus, PeerKey, Profile, WorkId,
+    AuditView, Hash, Job, JobId, JobState, JobStatus, PeerKey, Profile, RecheckView, WorkId,
 };
 use std::collections::BTreeMap;
 use tokio::sync::watch;
@@ -18,6 +18,7 @@ pub struct Standing {
     pub status: JobStatus,
     pub output_digest: Option<Hash>,
     pub audit: Option<AuditView>,
+    pub recheck: Option<RecheckView>,
 }
 
 impl Standing {
@@ -33,6 +34,7 @@ impl Standing {
             status,
             output_digest: digest,
             audit: job.audit(),
+            recheck: job.recheck(),
         }
     }
 

@@ -53,6 +53,7 @@ impl MemoryNode {
             work: client::WorkId([id; 32]),
             merge: None,
             audit: None,
+            recheck: None,
         };
         let outputs = vec![UnitOutput::Open; units as usize];
         let job = Job { status: watch::Sender::new(status), outputs };
