@@ -10,6 +10,7 @@ mod grid;
 mod harness;
 mod hostile;
 mod modules;
+mod rechecked;
 mod restart;
 mod unequal;
 mod verify;

@@ -5,8 +5,8 @@
 mod story;
 
 use coordinator_free_scheduler::{
-    Config, Hash, Input, JobId, Message, Millis, Node, Notice, Output, Pace, Query, SignedBatch,
-    SignedManifest, Verdict, wire,
+    Config, Hash, Input, JobId, Message, Millis, Node, Notice, Output, Pace, Profile, Query,
+    SignedBatch, SignedManifest, Verdict, wire,
 };
 use proptest::{collection::vec, prelude::*, sample::Index, test_runner::RngSeed};
 use std::{
@@ -19,16 +19,26 @@ use tests::truth;
 
 const NOW: Millis = Millis(1_000);
 
+/// A job by votes, of which its owner may compute units again.
 fn manifest() -> SignedManifest {
+    truth::urgent(truth::key(0), UNITS, UNITS / 2, Profile::rechecked(2, 10), 7, (1, 0))
+}
+
+/// The same by votes alone.
+fn plain() -> SignedManifest {
     truth::manifest(truth::key(0), UNITS, UNITS / 2, 2, 7)
 }
 
 /// A node that knows the job and nothing else.
 fn listener(number: usize) -> Node {
+    listener_to(number, manifest())
+}
+
+fn listener_to(number: usize, signed: SignedManifest) -> Node {
     let me = truth::key(100 + number);
     let mut node = Node::new(Config { me, incarnation: 1, seed: 1, pace: Pace::default() });
     node.resume(NOW);
-    let (signed, from) = (manifest(), truth::key(0));
+    let from = truth::key(0);
     let manifest = Box::new(signed.open().expect("a manifest"));
     node.handle(NOW, Input::Manifest { from, signed: signed.clone(), manifest });
     node.follow(signed.id());
@@ -124,7 +134,12 @@ proptest! {
         }
         shuffled.extend(again.iter().map(|index| index.get(&story).clone()));
         let (mut in_order, mut out_of_order) = (listener(0), listener(0));
-        story.iter().for_each(|batch| hear(&mut in_order, batch));
+        for (number, batch) in (1..).zip(&story) {
+            hear(&mut in_order, batch);
+            // What is decided is put away, and read again when it is spoken of.
+            in_order.handle(Millis(number * 100_000), Input::Tick);
+            while in_order.poll_output().is_some() {}
+        }
         shuffled.iter().for_each(|batch| hear(&mut out_of_order, batch));
         let job = manifest().id();
         prop_assert_eq!(in_order.digests(), out_of_order.digests());
@@ -163,8 +178,8 @@ proptest! {
 
     /// A node never takes for verified what fewer than two authors answered alike.
     #[test]
-    fn verdicts_rest_on_two_authors(story in stories(manifest().id())) {
-        let mut node = listener(0);
+    fn verdicts_rest_on_two_authors(story in stories(plain().id())) {
+        let mut node = listener_to(0, plain());
         for batch in &story {
             if let Ok(opened) = batch.open() {
                 let (from, opened) = (opened.author, Arc::new(opened));
