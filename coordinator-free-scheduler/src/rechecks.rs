@@ -58,7 +58,8 @@ impl Node {
             }
             let silent = !job.lots.values().any(|lot| lot.outbox.has_orders());
             let spoke = core::mem::replace(&mut rechecks.speaking, !silent) && silent;
-            let findings: Vec<_> = job.lots.values_mut().flat_map(Lot::take_findings).collect();
+            let findings: Vec<_> =
+                job.lots.values_mut().flat_map(|lot| lot.take_findings(now)).collect();
             rechecks.speaking |= !findings.is_empty();
             self.say_steps(now, id, findings);
             if spoke {

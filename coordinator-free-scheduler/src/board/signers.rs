@@ -151,6 +151,10 @@ impl Board {
     /// Opens what signers show of others' answers, where these are what was committed to: nobody's word
     /// but an author's own makes it say anything.
     pub(super) fn show(&self, unit: UnitIndex, known: &mut Unit) {
+        if self.votes() {
+            // There everybody opens what it answered, the owner too.
+            return;
+        }
         let by_signer = known.orders.iter().flat_map(|orders| {
             let signer = self.orders_of(self.key(orders.author));
             signer.into_iter().flat_map(|signer| orders.shown.iter().map(move |one| (signer, one)))

@@ -14,10 +14,6 @@ impl Lot {
     /// Has the step taken that is due for this node's answer. Whoever is on the unit as well is
     /// waited for a little: only who commits before can be a partner.
     pub(super) fn open_own(&mut self, unit: UnitIndex, now: Millis, pace: &Pace) {
-        if self.board.votes() && !self.is_sealed(unit) {
-            // Its release has shown it.
-            self.answers.remove(&unit);
-        }
         let others = self.claims.on(unit).iter().filter(|claim| claim.author != self.me);
         let awaited = others.filter(|claim| self.counts(claim.author, unit)).count() > 0;
         let at = now.plus(if awaited { pace.gather_ms } else { pace.opening_ms });
@@ -36,6 +32,9 @@ impl Lot {
         if self.board.is_audited() {
             let known = self.board.unit(unit)?;
             return (known.standing.decision != Decision::Open).then(|| Step::Open(Vec::new()));
+        }
+        if self.shows_recheck(unit) {
+            return Some(Step::Open(Vec::new()));
         }
         let counts = |author| author == self.me || self.counts(author, unit);
         let company = Company::of(self.board.unit(unit)?, self.quorum, counts);
@@ -65,8 +64,6 @@ impl Lot {
         for (unit, answer, nonce) in self.outbox.take_ready(now) {
             match self.step(unit, &answer) {
                 Some(Step::Open(cites)) => openings.push(Opening { unit, answer, nonce, cites }),
-                // This node has shown it by releasing it.
-                None if !self.is_sealed(unit) => {}
                 other => {
                     self.answers.insert(unit, (answer, nonce));
                     if let Some(Step::Call { .. }) = other {

@@ -137,7 +137,7 @@ impl Lot {
 
     /// What follows from units that this node has computed: whose word counts no more, then what they came
     /// to. Each is told once.
-    pub(crate) fn take_findings(&mut self) -> Vec<AuditStep> {
+    pub(crate) fn take_findings(&mut self, now: Millis) -> Vec<AuditStep> {
         let Some(recheck) = &mut self.recheck else { return Vec::new() };
         let touched = core::mem::take(&mut recheck.touched);
         let (mut wrong, mut releases) = (BTreeSet::new(), Vec::new());
@@ -154,9 +154,20 @@ impl Lot {
                 releases.push(Release { unit, member, answer, nonce });
             }
         }
+        for one in &releases {
+            // A release is of an answer that all can see.
+            if self.answers.remove(&one.unit).is_some() {
+                self.outbox.open(one.unit, one.answer.clone(), one.nonce, now);
+            }
+        }
         let lost = wrong.into_iter().map(|peer| AuditStep::Lost { peer, convicted: true });
         let released = (!releases.is_empty()).then_some(AuditStep::Released(releases));
         lost.chain(released).collect()
+    }
+
+    /// Whether this node is to open its answer to a unit, as it releases it.
+    pub(super) fn shows_recheck(&self, unit: UnitIndex) -> bool {
+        self.recheck.as_ref().is_some_and(|recheck| recheck.released.contains(&unit))
     }
 
     /// This node's own answer to a unit, open or sealed.
