@@ -29,6 +29,19 @@ pub struct Replay {
     evidence: BTreeSet<Hash>,
 }
 
+/// What an owner that computed some of the units again came to, by its own word.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Rechecked {
+    /// Units that it computed itself, with others or after them.
+    pub own_units: u32,
+    /// Those among them whose verdict rests on its word alone.
+    pub released: u32,
+    /// Peers whose word it takes no more.
+    pub lost: BTreeSet<PeerKey>,
+    /// Units to which it had another answer than the verdict, and had not said so yet.
+    pub unsettled: Vec<UnitIndex>,
+}
+
 /// Why a batch has no place in a certificate.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Unfit {
@@ -131,6 +144,30 @@ impl Replay {
             }
         }
         Some(end)
+    }
+
+    /// What its owner came to by computing units again; none of a job where it was not to.
+    pub fn rechecked(&self) -> Option<Rechecked> {
+        (self.manifest.profile.recheck_percent() > 0).then_some(())?;
+        let (owner, mut found) = (self.manifest.owner, Rechecked::default());
+        for board in self.boards.values() {
+            found.lost.extend(board.orders().flat_map(|orders| orders.lost()));
+            let author = board.index_of(owner);
+            for known in board.range().filter_map(|unit| Some((unit, board.unit(unit)?))) {
+                let (unit, known) = known;
+                let own = author.and_then(|author| known.voucher(author));
+                let Some(own) = own.and_then(|own| own.live()) else { continue };
+                found.own_units += 1;
+                let released = known.orders.iter().any(|orders| orders.released.is_some());
+                found.released += u32::from(released);
+                match board.verdict_of(known) {
+                    Verdict::Verified { answer, .. } if answer == *own => {}
+                    Verdict::Verified { .. } | Verdict::Failed(_) => found.unsettled.push(unit),
+                    Verdict::Open => {}
+                }
+            }
+        }
+        Some(found)
     }
 
     /// Whether the verdicts are what a signer released, and not what another one did.

@@ -70,7 +70,7 @@ pub struct UnitStory {
     pub drawn: Vec<(PeerKey, bool)>,
     /// Whose commits the owner refused.
     pub refused: Vec<PeerKey>,
-    /// Whether the owner computed it itself.
+    /// Whether the owner computed it itself, as one of others or alone.
     pub own: bool,
     /// Whether answers differ, and the owner has not ruled; known to its own node alone.
     pub disputed: bool,
@@ -164,6 +164,11 @@ pub enum JobWait {
     Audit,
     /// Its units, some of which are in hand.
     Units,
+    /// This node, to compute units again: of all others nothing is open.
+    Recheck {
+        /// How many; 0 if that is not known yet.
+        units: u32,
+    },
     /// Its owner, to release what is answered.
     Release,
 }
@@ -240,6 +245,10 @@ impl Node {
     fn wait_of(&self, job: &Job) -> JobWait {
         if job.status().state != JobState::Running {
             return JobWait::Nothing;
+        }
+        let open = job.status().running + job.status().queued;
+        if let Some(recheck) = job.recheck().filter(|_| open == 0) {
+            return JobWait::Recheck { units: recheck.waiting };
         }
         let believed = |peer: &PeerKey| !self.is_barred(*peer, job.manifest.owner);
         let others: BTreeSet<PeerKey> =

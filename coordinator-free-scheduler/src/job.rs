@@ -6,6 +6,7 @@ use crate::{
     checker::Checker,
     levels::Levels,
     lot::{Lot, Tally},
+    rechecks::Rechecks,
 };
 use alloc::{
     boxed::Box,
@@ -49,6 +50,8 @@ pub struct Job {
     pub(crate) checker: Option<Checker>,
     /// How far the units of a job of this node's own are proved.
     pub(crate) levels: Option<Levels>,
+    /// What computes units of this node's own job again.
+    pub(crate) rechecks: Option<Rechecks>,
     silent: BTreeMap<PeerKey, u32>,
     speed: Speed,
 }
@@ -71,7 +74,7 @@ impl Speed {
 /// Where a job stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum JobState {
-    /// Units are open.
+    /// Units are open, or are computed again by this node.
     Running,
     /// Every unit has its verdict, and all are verified.
     Done,
@@ -127,6 +130,7 @@ impl Job {
             auditor: None,
             checker: None,
             levels: None,
+            rechecks: None,
             silent: BTreeMap::new(),
             speed: Speed::default(),
         }
@@ -224,7 +228,8 @@ impl Job {
     /// Whether nothing is left to do, by what this node knows itself.
     pub(crate) fn is_over(&self) -> bool {
         let Tally { verified, failed, .. } = self.tally();
-        self.cancelled() || verified + failed == self.manifest.work.units.count()
+        let decided = verified + failed == self.manifest.work.units.count();
+        self.cancelled() || decided && !self.is_rechecking()
     }
 
     /// Units that are done in lots where this node never was, by hearsay.
@@ -248,6 +253,7 @@ impl Job {
         let running = undecided.min(claimed as u32);
         let state = match (self.cancelled(), undecided, failed) {
             (true, ..) => JobState::Cancelled,
+            (false, 0, _) if self.is_rechecking() => JobState::Running,
             (false, 0, 0) => JobState::Done,
             (false, 0, _) => JobState::Failed,
             (false, ..) => JobState::Running,

@@ -104,8 +104,9 @@ impl Node {
         };
         let due: BTreeSet<(JobId, LotIndex)> = self.outboxes.iter().filter(due).copied().collect();
         // What an owner says of one lot may rest on what it says of another: all of it is written at once.
-        let audited = |id: &JobId| self.jobs.get(id).is_some_and(|job| job.auditor.is_some());
-        let jobs: BTreeSet<JobId> = due.iter().map(|(id, _)| *id).filter(audited).collect();
+        let signs = |job: &crate::Job| job.auditor.is_some() || job.rechecks.is_some();
+        let signed = |id: &JobId| self.jobs.get(id).is_some_and(signs);
+        let jobs: BTreeSet<JobId> = due.iter().map(|(id, _)| *id).filter(signed).collect();
         let beside = self.outboxes.iter().filter(|(id, _)| jobs.contains(id)).copied();
         let due: BTreeSet<(JobId, LotIndex)> = due.into_iter().chain(beside).collect();
         let mut own = Vec::new();

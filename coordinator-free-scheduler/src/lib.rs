@@ -33,6 +33,7 @@ mod model;
 mod node;
 mod outbox;
 mod pick;
+mod rechecks;
 mod reputation;
 mod resume;
 mod rng;
@@ -53,7 +54,7 @@ pub use board::{
     Board, Merged,
     unit::{AuthorIndex, Decision, FailReason, Mark, Once, Opened, Standing, Unit, Voucher},
 };
-pub use certificate::{Replay, Unfit};
+pub use certificate::{Rechecked, Replay, Unfit};
 pub use config::*;
 pub use event::*;
 pub use explain::*;
@@ -75,6 +76,7 @@ pub use model::{
 };
 pub use node::Node;
 pub use outbox::Parcel;
+pub use rechecks::RecheckView;
 pub use reputation::{Ledger, Record as PeerRecord};
 pub use rng::Rng;
 pub use stamp::{STAMP_UNITS_MIN, Stamp, stamp_hashes};

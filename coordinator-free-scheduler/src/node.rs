@@ -128,11 +128,7 @@ impl Node {
             Input::Checked { job, unit, peer, right } => {
                 self.on_checked(now, job, unit, peer, right);
             }
-            Input::Seed { job, pass, seed } => {
-                if let Some(auditor) = self.auditor(job) {
-                    auditor.seed(pass, seed);
-                }
-            }
+            Input::Seed { job, pass, seed } => self.on_seed(job, pass, seed),
             Input::Persisted { ticket, signatures } => self.on_persisted(ticket, signatures),
             Input::Room { slots, memory_mib } => {
                 (self.slots, self.memory_mib) = (slots, memory_mib);
@@ -148,6 +144,7 @@ impl Node {
         }
         self.run_timers(now);
         self.audit(now);
+        self.recheck(now);
         self.fill(now);
         self.flush(now);
     }
@@ -209,8 +206,9 @@ impl Node {
             auditor.host(self.config.me, self.config.host.clone());
         }
         let checker = self.checker(manifest.profile, manifest.owner);
+        let rechecks = self.rechecks(&manifest);
         let mut job = Job::new(signed, manifest, now, phase);
-        (job.auditor, job.checker) = (auditor, checker);
+        (job.auditor, job.checker, job.rechecks) = (auditor, checker, rechecks);
         job.levels = (job.manifest.owner == self.config.me).then(Levels::default);
         self.jobs.insert(id, job);
         Ok(())

@@ -153,10 +153,15 @@ impl Outbox {
         self.due_by(at);
     }
 
-    /// Adds what this node came to as the owner of an audited job.
+    /// Adds what this node came to as a signer of the job.
     pub fn order(&mut self, step: AuditStep, at: Millis) {
         self.orders.push(step);
         self.due_by(at);
+    }
+
+    /// Whether there are such that were not said yet.
+    pub fn has_orders(&self) -> bool {
+        !self.orders.is_empty()
     }
 
     /// Adds answers that a delegate may read.

@@ -103,6 +103,9 @@ impl Node {
         if let Some(unit) = self.auditor(id).and_then(Auditor::next_run) {
             return Some(unit);
         }
+        if let Some(unit) = self.next_recheck(now, id) {
+            return Some(unit);
+        }
         let lots = self.jobs.get(&id)?.lots.iter();
         let queued: Vec<LotIndex> =
             lots.filter(|(_, lot)| lot.queued() > 0).map(|(index, _)| *index).collect();

@@ -352,9 +352,11 @@ fn an_open_grid_takes_nothing_that_nobody_agreed_to() {
     let job = |name: &str, rest: &str| place.job(name, &module::echo(), rest);
     let (small, large) = (job("small", "units.count = 999"), job("large", "units.count = 1000"));
     let plain = job("plain", "profile = \"quorum=2\"\nunits.count = 1000");
-    for (file, words) in
-        [(&small, "colluders"), (&large, "executions a unit"), (&plain, "colluders")]
-    {
+    for (file, words) in [
+        (&small, "computes about 100 of the 999 units"),
+        (&large, "executions a unit"),
+        (&plain, "colluders"),
+    ] {
         for json in [&[][..], &["--json"]] {
             let refused = node.try_command(&[&["submit", text(file)][..], json].concat());
             refused.refused(2, &["--yes", "become public", words]);
@@ -362,7 +364,7 @@ fn an_open_grid_takes_nothing_that_nobody_agreed_to() {
         }
     }
     assert_eq!(node.get("/v1/jobs").json(), Value::Array(Vec::new()), "nothing was submitted");
-    for (file, profile) in [(&small, "quorum=2"), (&large, "audited=1e-4")] {
+    for (file, profile) in [(&small, "quorum=2+10%"), (&large, "audited=1e-4")] {
         let told = node.try_command(&["submit", text(file), "--yes", "--json"]);
         assert_eq!(field(&told.json(), "profile"), profile);
         assert!(told.stderr.contains("become public"), "{told:?}");

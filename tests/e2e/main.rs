@@ -12,6 +12,7 @@ mod hostile;
 mod key;
 mod levels;
 mod modules;
+mod rechecked;
 mod restart;
 mod unequal;
 mod verify;

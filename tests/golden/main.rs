@@ -158,6 +158,9 @@ impl Lines {
         self.add("manifest, audited", &audited.encode().expect("within the limits"));
         let checked =
             Manifest { profile: Profile::Checked, ..manifest(Units::Range { count: 300 }) };
+        let rechecked = Profile::rechecked(2, 10);
+        let rechecked = Manifest { profile: rechecked, ..manifest(Units::Range { count: 300 }) };
+        self.add("manifest, rechecked", &rechecked.encode().expect("within the limits"));
         self.add("manifest, checked", &checked.encode().expect("within the limits"));
         self.add("seed before a seed", &seed_before(&hash(23)).0);
         let entry = UnitEntry { args: vec!["x".into()], input: Some(hash(13)), cost_hint: 500 };

@@ -1,7 +1,7 @@
 //! What authors may say, drawn at random.
 use coordinator_free_scheduler::{
-    Answer, Call, ClaimedUnits, Commit, Hash, JobId, Opening, Outcome, Place, SignedBatch, Span,
-    Statement, Void, commitment, statement::Batch, wire,
+    Answer, AuditStep, Call, ClaimedUnits, Commit, Hash, JobId, Opening, Outcome, Place, Release,
+    SignedBatch, Span, Statement, Void, commitment, statement::Batch, wire,
 };
 use proptest::{collection::vec, prelude::*};
 use tests::truth;
@@ -15,11 +15,33 @@ pub const UNITS: u32 = 4;
 #[derive(Clone, Debug)]
 enum Said {
     Claim(Span),
-    Commit { unit: u32, answer: u64 },
-    Call { unit: u32, cites: Vec<(usize, u64)>, declines: Vec<(usize, u64)> },
-    Open { unit: u32, answer: u64, cites: Vec<(usize, u64)> },
+    Commit {
+        unit: u32,
+        answer: u64,
+    },
+    Call {
+        unit: u32,
+        cites: Vec<(usize, u64)>,
+        declines: Vec<(usize, u64)>,
+    },
+    Open {
+        unit: u32,
+        answer: u64,
+        cites: Vec<(usize, u64)>,
+    },
     Void(u32, Void),
     Cancel,
+    /// Its author takes somebody's word no more, or releases an answer of its own.
+    Lost {
+        place: u32,
+        whom: usize,
+        convicted: bool,
+    },
+    Release {
+        place: u32,
+        unit: u32,
+        answer: u64,
+    },
 }
 
 /// The batches of an author: one log, and perhaps a second one that leaves it somewhere.
@@ -69,11 +91,31 @@ fn logs(author: usize) -> impl Strategy<Value = Vec<Log>> {
         let (lot, batches) = (unit / (UNITS / 2), vec![vec![commit, call], vec![open]]);
         Log { lot, incarnation, batches, fork: None }
     });
-    vec(prop_oneof![rules => good, 1 => any_log], 0..4)
+    // The owner takes words back, and releases what it has answered.
+    let signs = if author == 0 { 4 } else { 1 };
+    let signer = (0..2u32, 2..u64::MAX, vec(vec(order(), 1..4), 1..4), fork());
+    let signer = signer.prop_map(|(lot, incarnation, batches, fork)| Log {
+        lot,
+        incarnation,
+        batches,
+        fork,
+    });
+    vec(prop_oneof![rules => good, signs => signer, 1 => any_log], 0..4)
 }
 
 fn fork() -> impl Strategy<Value = Option<(usize, Vec<Said>)>> {
     prop_oneof![6 => Just(None), 1 => (0..4usize, vec(said(), 0..3)).prop_map(Some)]
+}
+
+fn order() -> impl Strategy<Value = Said> {
+    let place = || 0..6u32;
+    prop_oneof![
+        3 => (place(), 0..AUTHORS, any::<bool>())
+            .prop_map(|(place, whom, convicted)| Said::Lost { place, whom, convicted }),
+        2 => (place(), 0..UNITS, 0..2u64)
+            .prop_map(|(place, unit, answer)| Said::Release { place, unit, answer }),
+        2 => (0..UNITS, 0..2u64).prop_map(|(unit, answer)| Said::Commit { unit, answer }),
+    ]
 }
 
 fn said() -> impl Strategy<Value = Said> {
@@ -89,6 +131,7 @@ fn said() -> impl Strategy<Value = Said> {
         4 => unit().prop_map(|unit| Said::Void(unit, Void::Engine)),
         4 => unit().prop_map(|unit| Said::Void(unit, Void::HostMemory)),
         1 => Just(Said::Cancel),
+        2 => order(),
     ]
 }
 
@@ -121,6 +164,15 @@ fn statement(job: JobId, author: usize, said: Said) -> Statement {
             let cites = commits(unit, cites);
             let nonce = truth::nonce(truth::key(author), job, unit);
             Statement::Openings(vec![Opening { unit, answer: answer(unit, number), nonce, cites }])
+        }
+        Said::Lost { place: first, whom, convicted } => {
+            let peer = truth::key(whom);
+            Statement::Audit { first, steps: vec![AuditStep::Lost { peer, convicted }] }
+        }
+        Said::Release { place: first, unit, answer: number } => {
+            let nonce = truth::nonce(truth::key(author), job, unit);
+            let release = Release { unit, member: None, answer: answer(unit, number), nonce };
+            Statement::Audit { first, steps: vec![AuditStep::Released(vec![release])] }
         }
         Said::Void(unit, void) => Statement::Voids(vec![(unit, void)]),
         Said::Cancel => Statement::Cancel,

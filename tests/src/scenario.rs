@@ -30,6 +30,8 @@ pub struct Scenario {
     pub audit: Option<Audit>,
     /// Whether answers are checked by the module's own `verify`, instead.
     pub checked: bool,
+    /// Units that the owner computes again after a vote, percent.
+    pub recheck_percent: u8,
     /// Equal answers wanted, as `quorum=N`; one in an audited job.
     #[serde(deserialize_with = "quorum")]
     pub profile: u8,
@@ -229,6 +231,7 @@ impl Default for Scenario {
             seed: 1,
             audit: None,
             checked: false,
+            recheck_percent: 0,
             profile: 2,
             slots: 1,
             neighbours: 12,
@@ -335,7 +338,7 @@ impl Scenario {
     pub fn profile(&self, salt: u64) -> Profile {
         match &self.audit {
             None if self.checked => Profile::Checked,
-            None => Profile::quorum(self.profile),
+            None => Profile::rechecked(self.profile, self.recheck_percent),
             Some(audit) => Profile::Audited(audit.terms(salt)),
         }
     }

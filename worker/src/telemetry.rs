@@ -22,6 +22,7 @@ pub struct Metrics {
     pub faults: IntCounterVec,
     pub manifests: IntCounterVec,
     pub audits: IntGaugeVec,
+    pub rechecks: IntGaugeVec,
     pub uptime: Gauge,
 }
 
@@ -67,6 +68,11 @@ impl Metrics {
             audits: new.gauges(
                 "dugnad_audits",
                 "Audits of this node's running jobs, all together",
+                &["figure"],
+            )?,
+            rechecks: new.gauges(
+                "dugnad_rechecks",
+                "Running jobs of which this node computes units again, all together",
                 &["figure"],
             )?,
             uptime: new.float_gauge("dugnad_uptime_seconds", "Seconds since the start")?,

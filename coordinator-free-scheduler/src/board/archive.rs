@@ -157,8 +157,9 @@ impl Board {
     /// they spoke of all.
     pub(crate) fn tries(&self) -> Vec<u32> {
         let mut tries = alloc::vec![0; self.authors.len()];
+        let speak_of_all = self.orders().filter(|_| !self.votes());
         let signers: BTreeSet<AuthorIndex> =
-            self.orders().filter_map(|orders| orders.author()).collect();
+            speak_of_all.filter_map(|orders| orders.author()).collect();
         let mut count = |author: AuthorIndex| tries[author as usize] += 1;
         for slot in &self.units {
             match slot {

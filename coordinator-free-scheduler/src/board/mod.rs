@@ -159,6 +159,12 @@ impl Board {
         voucher.is_some_and(|voucher| voucher.live().is_some())
     }
 
+    /// Whether an author has said anything of a unit, which may be put away.
+    pub(crate) fn is_tried(&self, unit: UnitIndex, author: AuthorIndex) -> bool {
+        let at = unit.checked_sub(self.first).map(|at| at as usize);
+        at.and_then(|at| self.units.get(at)).is_some_and(|slot| slot.tried_by(author))
+    }
+
     /// Whether a peer has said anything here.
     pub fn knows(&self, peer: PeerKey) -> bool {
         self.by_key.contains_key(&peer)
@@ -189,6 +195,7 @@ impl Board {
             }
             Added::Fork(proof) => {
                 merged.touched = self.units_of(author);
+                merged.touched.extend(self.given_back_by(author));
                 merged.restored = self.restore(merged.touched.iter().copied());
                 self.authors[author as usize].1 = Author::Forked(Box::new(proof.clone()));
                 merged.logged.extend(proof);
@@ -227,7 +234,9 @@ impl Board {
     fn apply(&mut self, author: AuthorIndex, statements: &[Statement], merged: &mut Merged) {
         let said = statements.iter().filter(|one| self.admits(author, one));
         let units = said.flat_map(Said::of).map(|(unit, _)| unit).collect::<Vec<_>>();
-        merged.restored.extend(self.restore(units.into_iter()));
+        let doubted = self.doubted_by(author, statements);
+        merged.restored.extend(self.restore(units.into_iter().chain(doubted.iter().copied())));
+        merged.touched.extend(doubted);
         for statement in statements {
             match statement {
                 Statement::Claim(claimed) => match self.claimable(claimed) {
@@ -338,21 +347,18 @@ impl Board {
 
     /// What follows from all that is known of a unit.
     pub(crate) fn stand(&self, known: &Unit) -> Standing {
-        let counts = |author| self.honest(author);
+        let released = self.released(known);
+        let by_votes = self.votes() && released == Decision::Open;
         let decision = match self.profile {
-            Profile::Quorum { n, max_executions } => {
-                quorum::decide(known, n, max_executions, counts)
+            Profile::Quorum { n, max_executions, .. } if by_votes => {
+                quorum::decide(known, n, max_executions, |author| self.counts(author))
             }
-            Profile::Audited(_) | Profile::Checked => self.released(known),
+            Profile::Quorum { .. } | Profile::Audited(_) | Profile::Checked => released,
         };
         let mine = self.me.and_then(|me| self.orders_of(me));
-        let convicts = |author| match self.profile {
-            Profile::Quorum { .. } => true,
-            Profile::Audited(_) | Profile::Checked => {
-                mine.is_some_and(|mine| mine.is_convicted(self.key(author)))
-            }
-        };
-        known.stand(decision, counts, convicts)
+        let convicts =
+            |author| by_votes || mine.is_some_and(|mine| mine.is_convicted(self.key(author)));
+        known.stand(decision, |author| self.honest(author), convicts)
     }
 
     /// What units have come to, in terms that mean the same on every node; those that the lot does

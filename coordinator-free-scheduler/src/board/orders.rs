@@ -1,4 +1,4 @@
-//! What a signer of an audited job said, its owner or a delegate, as far as others act by it: whom it
+//! What a signer of a job said, its owner or a delegate, as far as others act by it: whom it
 //! trusts, whose word it takes no more, who is to run what, which answers it released.
 //!
 //! Several signers may speak: then there is to be run whatever one of them wants, and another's seed only
@@ -14,8 +14,8 @@ use crate::{
 };
 use alloc::{collections::BTreeMap, vec::Vec};
 
-/// Most peers whose word an owner may take back.
-const LOST_MAX: usize = 2 * ROSTER_MAX;
+/// Most peers whose word an owner may take back: the least, so that all boards remember the same.
+pub(super) const LOST_MAX: usize = 2 * ROSTER_MAX;
 /// Most refusals, draws and shown answers of one unit that are remembered: the least, so that all boards
 /// remember the same.
 const UNIT_MAX: usize = 64;
@@ -79,8 +79,11 @@ impl Orders {
             AuditStep::Lost { peer, convicted } => {
                 let known = self.lost.get(peer).copied();
                 let news = known.is_none() || known == Some(false) && *convicted;
-                if news && self.lost.len() < LOST_MAX {
+                if news {
                     self.lost.insert(*peer, *convicted);
+                    if self.lost.len() > LOST_MAX {
+                        self.lost.pop_last();
+                    }
                     self.news.get_or_insert(News::Words);
                 }
             }
@@ -210,6 +213,16 @@ impl Orders {
     /// Whether the signer found a peer wrong beyond doubt.
     pub fn is_convicted(&self, peer: PeerKey) -> bool {
         self.lost.get(&peer) == Some(&true)
+    }
+
+    /// Peers whose word counts no more.
+    pub fn lost(&self) -> impl ExactSizeIterator<Item = PeerKey> {
+        self.lost.keys().copied()
+    }
+
+    /// How many peers the signer found wrong beyond doubt.
+    pub fn convicts(&self) -> usize {
+        self.lost.values().filter(|convicted| **convicted).count()
     }
 
     /// Whether a peer's commit may be a unit's answer.

@@ -1,17 +1,20 @@
-//! What the signers of an audited job say on a board: its owner, and delegates that stepped in.
+//! What the signers of a job say on a board: its owner, and delegates that stepped in.
 //!
+//! Where equal answers decide, an owner that computes units again has a say too: whose word it takes no more
+//! counts in no vote, and what it released goes before any. Both only grow, so verdicts stay a function of
+//! what was said, in whatever order it came.
 //! What it is not: what they come to it by. That is the owner's [`Auditor`](crate::Auditor), of which
 //! nobody else need know.
 use super::{
     Board, Merged,
-    orders::{Order, Orders},
+    orders::{LOST_MAX, Order, Orders},
     unit::{AuthorIndex, Said, Unit, UnitName, Voucher},
 };
 use crate::{
-    AuditStep, Decision, Opening, PeerKey, Profile, SealedAnswer, UnitIndex, commitment,
+    AuditStep, Decision, Opening, PeerKey, Profile, SealedAnswer, Statement, UnitIndex, commitment,
     verify::{audited, checked},
 };
-use alloc::vec::Vec;
+use alloc::{collections::BTreeSet, vec::Vec};
 
 impl Board {
     /// This is the board of a peer's own node. If that is a signer, it reads what is sealed to it, and takes
@@ -28,6 +31,57 @@ impl Board {
     /// Whether answers are for a signer alone until it releases them.
     pub fn is_audited(&self) -> bool {
         matches!(self.profile, Profile::Audited(_))
+    }
+
+    /// Whether equal answers decide, where no signer has said anything else.
+    pub fn votes(&self) -> bool {
+        matches!(self.profile, Profile::Quorum { .. })
+    }
+
+    /// Whether the owner takes a peer's word in votes no more.
+    pub fn is_outvoted(&self, peer: PeerKey) -> bool {
+        self.votes() && self.orders().any(|owner| owner.is_lost(peer))
+    }
+
+    /// Whether an author's answers count in votes.
+    pub(crate) fn counts(&self, author: AuthorIndex) -> bool {
+        self.honest(author) && (!self.is_signed() || !self.is_outvoted(self.key(author)))
+    }
+
+    /// Units that may stand otherwise once an author has said this, as it takes back somebody's word.
+    pub(super) fn doubted_by(
+        &self,
+        author: AuthorIndex,
+        statements: &[Statement],
+    ) -> Vec<UnitIndex> {
+        let signer = self.orders_of(self.key(author)).filter(|_| self.votes());
+        let Some(signer) = signer else { return Vec::new() };
+        let mut lost: BTreeSet<PeerKey> = BTreeSet::new();
+        for statement in statements {
+            let Statement::Audit { steps, .. } = statement else { continue };
+            for step in steps {
+                let AuditStep::Lost { peer, convicted } = step else { continue };
+                if !signer.is_lost(*peer) || *convicted && !signer.is_convicted(*peer) {
+                    lost.insert(*peer);
+                }
+            }
+        }
+        match lost.len() + signer.lost().len() > LOST_MAX {
+            // Others are forgotten for them.
+            true => self.range().collect(),
+            false => self.answered_by(lost.into_iter()),
+        }
+    }
+
+    /// Units that may stand otherwise once an author is known to keep two logs, as nothing holds any more
+    /// of what it said as a signer.
+    pub(super) fn given_back_by(&self, author: AuthorIndex) -> Vec<UnitIndex> {
+        let signer = self.orders_of(self.key(author)).filter(|_| self.votes());
+        signer.map(|signer| self.answered_by(signer.lost())).unwrap_or_default()
+    }
+
+    fn answered_by(&self, peers: impl Iterator<Item = PeerKey>) -> Vec<UnitIndex> {
+        peers.filter_map(|peer| self.index_of(peer)).flat_map(|peer| self.units_of(peer)).collect()
     }
 
     /// What the signers of an audited job said who decide about it; none of any other job.
@@ -112,6 +166,10 @@ impl Board {
     /// Opens what signers show of others' answers, where these are what was committed to: nobody's word
     /// but an author's own makes it say anything.
     pub(super) fn show(&self, unit: UnitIndex, known: &mut Unit) {
+        if self.votes() {
+            // There everybody opens what it answered, the owner too.
+            return;
+        }
         let by_signer = known.orders.iter().flat_map(|orders| {
             let signer = self.orders_of(self.key(orders.author));
             signer.into_iter().flat_map(|signer| orders.shown.iter().map(move |one| (signer, one)))
@@ -131,7 +189,7 @@ impl Board {
         }
     }
 
-    /// What the signers released of a unit: the owner's word goes before a delegate's.
+    /// What the signers released of a unit, if anything: the owner's word goes before a delegate's.
     pub(super) fn released(&self, known: &Unit) -> Decision {
         let by = |signer: &Orders| {
             let orders = known.orders_of(signer.author())?;

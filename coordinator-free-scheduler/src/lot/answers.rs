@@ -33,9 +33,18 @@ impl Lot {
             let known = self.board.unit(unit)?;
             return (known.standing.decision != Decision::Open).then(|| Step::Open(Vec::new()));
         }
+        if self.shows_recheck(unit) {
+            return Some(Step::Open(Vec::new()));
+        }
         let counts = |author| author == self.me || self.counts(author, unit);
         let company = Company::of(self.board.unit(unit)?, self.quorum, counts);
         step(&company, self.me, self.quorum, Some(answer))
+    }
+
+    /// Whether this node has committed to an answer, and nobody has seen it.
+    fn is_sealed(&self, unit: UnitIndex) -> bool {
+        let own = self.board.unit(unit).and_then(|known| known.voucher(self.me));
+        own.is_some_and(|own| own.unopened().is_some())
     }
 
     /// The calls that are due, and not needless by now.
@@ -87,8 +96,7 @@ impl Lot {
     /// are opened where the rule allows.
     pub fn resume(&mut self, now: Millis, pace: &Pace) {
         for (unit, answer, nonce) in core::mem::take(&mut self.restored) {
-            let voucher = self.board.unit(unit).and_then(|known| known.voucher(self.me));
-            if voucher.is_some_and(|voucher| voucher.unopened().is_some()) {
+            if self.is_sealed(unit) {
                 self.answers.insert(unit, (answer, nonce));
                 self.open_own(unit, now, pace);
             }

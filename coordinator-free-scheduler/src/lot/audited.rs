@@ -23,8 +23,10 @@ const SHARES: usize = 2;
 impl Lot {
     /// Executions of a unit that are missing and that this node may give; `known` is undecided.
     pub(super) fn lacks(&self, unit: UnitIndex, known: &Unit) -> usize {
-        if !self.board.is_signed() {
-            return quorum::needed(known, self.quorum, |author| self.counts(author, unit));
+        if self.board.votes() {
+            let counts = |author| self.counts(author, unit);
+            let useless = self.board.is_outvoted(self.my_key);
+            return if useless { 0 } else { quorum::needed(known, self.quorum, counts) };
         }
         let wanted = |orders| self.is_unexecuted(orders, known);
         let believed = |orders: &&Orders| orders.believes(self.my_key);
@@ -54,6 +56,14 @@ impl Lot {
     /// known, since the signer may come to compute some of them itself.
     fn bonus_most(&self) -> usize {
         (2 * usize::from(self.board.proofs())).div_ceil(self.lots.min(UNDONE_LOTS_MAX))
+    }
+
+    /// Whether those who have a say in it take a peer's word.
+    pub(super) fn is_believed(&self, peer: PeerKey) -> bool {
+        match self.board.votes() {
+            true => !self.board.is_outvoted(peer),
+            false => self.board.orders().any(|orders| orders.believes(peer)),
+        }
     }
 
     /// Whether this node is to check a unit.

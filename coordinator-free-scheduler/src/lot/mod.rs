@@ -7,13 +7,16 @@ mod audited;
 mod check;
 mod hints;
 mod presence;
+mod recheck;
 mod rescue;
 mod silence;
 mod story;
+mod tally;
 mod work;
 mod worker;
 
 pub use silence::Silence;
+pub use tally::{MeanFuel, Tally};
 pub use work::Ran;
 use worker::Worker;
 
@@ -25,7 +28,7 @@ use crate::{
         Board, Merged,
         log::Log,
         orders::Orders,
-        unit::{AuthorIndex, Mark, Standing},
+        unit::{AuthorIndex, Mark},
     },
     claims::{Claim, Claims, cut_spans, in_order, ticket},
     outbox::{Outbox, Parcel},
@@ -79,44 +82,8 @@ pub struct Lot {
     marks: u32,
     hints: Option<hints::Hints>,
     decided: VecDeque<(Millis, UnitIndex)>,
+    recheck: Option<recheck::Recheck>,
     spoke_at: Millis,
-}
-
-/// What the units that are verified so far cost.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct MeanFuel {
-    /// All of it.
-    pub sum: u64,
-    /// How many vouchers that is.
-    pub vouchers: u64,
-}
-
-/// Units of a lot by what they have come to, and what it took.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Tally {
-    /// Verified, and a success.
-    pub verified: u32,
-    /// Failed: no verdict to be had, or verified not to succeed.
-    pub failed: u32,
-    /// Commits.
-    pub executions: u32,
-}
-
-impl Tally {
-    fn count(&mut self, before: &Standing, after: &Standing) {
-        let verified = |standing: &Standing| match standing.decision {
-            Decision::Verified(_) => standing.success as u32,
-            Decision::Open | Decision::Failed(_) => 0,
-        };
-        let failed = |standing: &Standing| match standing.decision {
-            Decision::Verified(_) => !standing.success as u32,
-            Decision::Failed(_) => 1,
-            Decision::Open => 0,
-        };
-        self.verified = self.verified + verified(after) - verified(before);
-        self.failed = self.failed + failed(after) - failed(before);
-        self.executions = self.executions + after.executions - before.executions;
-    }
 }
 
 /// What a change to units means beyond the lot.
@@ -188,6 +155,7 @@ impl Lot {
             marks: 0,
             hints: None,
             decided: VecDeque::new(),
+            recheck: recheck::Recheck::of(manifest, me),
             spoke_at: Millis(0),
         };
         fresh.refresh_all();
@@ -348,6 +316,7 @@ impl Lot {
         let forked = merged.faults.iter().any(|fault| matches!(fault, Fault::ForkedLog(_)));
         if forked || merged.ordered || (self.board.cancelled() && self.open_units > 0) {
             self.refresh_all();
+            self.refresh_rechecks();
         }
         if self.board.cancelled() || merged.ordered {
             let running: Vec<UnitIndex> = self.running.keys().copied().collect();
@@ -370,18 +339,17 @@ impl Lot {
         self.open_own(unit, now, pace);
         self.watch_silence(unit, now, pace);
         self.refresh(unit);
+        self.refresh_recheck(unit);
         self.stop_if_needless(unit);
         spoke
     }
 
     /// Whether this node counts on an author to do its part in a unit.
     fn counts(&self, author: AuthorIndex, unit: UnitIndex) -> bool {
-        let believes =
-            |key| !self.board.is_signed() || self.board.orders().any(|orders| orders.believes(key));
         self.board.honest(author)
             && !self.silence.holds(author, unit)
             && (self.barred.is_empty() || !self.barred.contains(&self.board.key(author)))
-            && believes(self.board.key(author))
+            && self.is_believed(self.board.key(author))
     }
 
     /// Whether every unit is decided and this node owes nobody anything here.
@@ -440,7 +408,7 @@ impl Lot {
         }
         while let Some((_, unit)) = self.decided.pop_front_if(|(due, _)| *due <= now) {
             let mine = self.answers.contains_key(&unit) || self.outbox.holds(unit);
-            match mine || self.in_hands(unit) {
+            match mine || self.in_hands(unit) || self.owes_recheck(unit) {
                 true => self.decided.push_back((now.plus(ARCHIVE_MS), unit)),
                 false => self.board.archive(unit),
             }

@@ -92,7 +92,7 @@ impl Lot {
     /// Steps for which an undecided unit waits, of authors who have commits enough of peers that this
     /// node counts on: they are likely to count on them too.
     fn debts(&self, known: &Unit, unit: UnitIndex) -> Vec<Debt> {
-        if known.standing.decision != Decision::Open || self.board.is_signed() {
+        if known.standing.decision != Decision::Open || !self.board.votes() {
             return Vec::new();
         }
         let company = Company::of(known, self.quorum, |other| self.counts(other, unit));

@@ -22,7 +22,7 @@ impl Lot {
         let committed = known.vouchers.iter().filter(|voucher| !voucher.commit.is_nothing());
         let signer = self.told_of();
         let mut authors = committed.clone().map(|voucher| self.board.key(voucher.author));
-        let by_signer = self.board.is_audited()
+        let by_signer = (self.board.is_audited() || self.board.votes())
             && authors.any(|key| signer.is_some_and(|one| one.signer() == key));
         let said = signer.and_then(|signer| known.orders_of(signer.author()));
         Some(UnitStory {
@@ -74,14 +74,15 @@ impl Lot {
         match (decision, voucher.live()) {
             (Decision::Verified(quorum), Some(_)) if quorum.contains(&author) => None,
             (Decision::Verified(_), Some(answer)) => match known.agreed(decision) == Some(answer) {
+                true if self.board.is_outvoted(self.board.key(author)) => Some(Uncounted::Lost),
                 true => Some(Uncounted::Copy),
                 false => Some(Uncounted::Differs),
             },
             (Decision::Verified(_), None) | (Decision::Open | Decision::Failed(_), _) => {
-                match self.told_of() {
-                    Some(orders) => self.unbelieved(orders, known, self.board.key(author)),
-                    None => self.not_counted_on(unit, author),
-                }
+                let told = self.told_of();
+                let said = told.and_then(|one| self.unbelieved(one, known, self.board.key(author)));
+                let here = || self.not_counted_on(unit, author).filter(|_| self.board.votes());
+                said.or_else(here)
             }
         }
     }
@@ -111,10 +112,11 @@ impl Lot {
 
     fn wait(&self, unit: UnitIndex, known: &Unit, inside: Inside) -> Wait {
         match self.told_of() {
+            _ if self.owes_recheck(unit) && !self.board.cancelled() => Wait::Owner,
             _ if known.standing.decision != Decision::Open => Wait::Nothing,
             _ if self.board.cancelled() => Wait::Cancelled,
-            None if self.board.is_signed() => Wait::Contradiction,
-            None => self.wait_for_quorum(unit, known),
+            _ if self.board.votes() => self.wait_for_quorum(unit, known),
+            None => Wait::Contradiction,
             Some(orders) if self.board.is_audited() => {
                 self.wait_for_signer(orders, unit, known, inside)
             }

@@ -203,6 +203,9 @@ impl Lot {
         }
         let Some(known) = self.board.unit(unit) else { return };
         let needed = || self.lacks(unit, known);
+        if self.owes_recheck(unit) && !self.board.cancelled() {
+            return;
+        }
         let open = known.standing.decision == Decision::Open && !self.board.cancelled();
         if !open || needed() == 0 && !self.was_asked(known) {
             self.needless.insert(unit);

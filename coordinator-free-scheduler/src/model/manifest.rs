@@ -74,6 +74,9 @@ pub enum Profile {
         n: u8,
         /// Opened answers, equal ones counted once, after which a unit without a quorum has failed.
         max_executions: u8,
+        /// Units that the owner computes again itself, percent, 0 to 100, drawn when their answers are
+        /// fixed; with any its word goes before a quorum's.
+        recheck_percent: u8,
     },
     /// One answer, by a peer that the owner trusts, and as many more of peers that it draws after the
     /// fact as keep wrong ones rare.
@@ -173,7 +176,20 @@ pub const QUORUM_MAX: u8 = 8;
 impl Profile {
     /// The profile with its default cap of four executions for each one wanted.
     pub fn quorum(n: u8) -> Profile {
-        Profile::Quorum { n, max_executions: n.saturating_mul(4).max(4) }
+        Profile::rechecked(n, 0)
+    }
+
+    /// The same with so many percent of the units computed again by the owner.
+    pub fn rechecked(n: u8, recheck_percent: u8) -> Profile {
+        Profile::Quorum { n, max_executions: n.saturating_mul(4).max(4), recheck_percent }
+    }
+
+    /// Units that the owner computes again after a quorum, percent.
+    pub fn recheck_percent(self) -> u8 {
+        match self {
+            Profile::Quorum { recheck_percent, .. } => recheck_percent,
+            Profile::Audited(_) | Profile::Checked => 0,
+        }
     }
 }
 
@@ -249,12 +265,12 @@ impl Units {
 }
 
 impl Manifest {
-    /// Who may say what becomes of an audited or checked job, its owner first: each is a *signer*. Of any
-    /// other job nobody may.
+    /// Who may say what becomes of a job that is audited, checked or computed again by its owner, who is the
+    /// first: each is a *signer*. Of any other job nobody may.
     pub fn signers(&self) -> Vec<PeerKey> {
         match &self.profile {
-            Profile::Quorum { .. } => Vec::new(),
-            Profile::Checked => Vec::from([self.owner]),
+            Profile::Quorum { recheck_percent: 0, .. } => Vec::new(),
+            Profile::Quorum { .. } | Profile::Checked => Vec::from([self.owner]),
             Profile::Audited(terms) => [self.owner].into_iter().chain(terms.delegates()).collect(),
         }
     }
@@ -308,10 +324,13 @@ impl Manifest {
             return Err(ManifestError::Priority(self.priority));
         }
         match self.profile {
-            Profile::Quorum { n, max_executions }
+            Profile::Quorum { n, max_executions, .. }
                 if n == 0 || n > QUORUM_MAX || max_executions < n =>
             {
                 Err(ManifestError::Quorum { n, max_executions })
+            }
+            Profile::Quorum { recheck_percent: percent @ 101.., .. } => {
+                Err(ManifestError::Recheck(percent))
             }
             Profile::Quorum { .. } | Profile::Checked => Ok(()),
             Profile::Audited(terms) => {
@@ -387,6 +406,8 @@ pub enum ManifestError {
         /// Executions allowed.
         max_executions: u8,
     },
+    /// More than all units, percent.
+    Recheck(u8),
     /// A figure of [`AuditTerms`] outside its limits.
     Audit {
         /// Which.
@@ -435,6 +456,9 @@ impl core::fmt::Display for ManifestError {
                 f,
                 "quorum={n} with at most {max_executions} executions; a quorum is 1 to {QUORUM_MAX} and within its executions"
             ),
+            ManifestError::Recheck(percent) => {
+                write!(f, "{percent} % of the units to be computed again; 0 to 100 are possible")
+            }
             ManifestError::Audit { what, got, most } => {
                 write!(f, "audited with {got} {what}; some are needed, and at most {most} allowed")
             }

@@ -8,7 +8,8 @@
 //! module = "primes.wasm"
 //! seed = 0                      # the default
 //! args = []                     # of every unit
-//! profile = "quorum=2"          # the default, but on an open grid from 1,000 units on: "audited"
+//! profile = "quorum=2"          # the default; on an open grid "quorum=2+10%", where the node computes so
+//!                               # many of the units again, and from 1,000 units on "audited"
 //! delegates = []                # peers that may decide about an audited job when this node is silent;
 //!                               # absent: two whom the node knows well, if it does
 //! delegate_after_s = 600        # for so long; the default

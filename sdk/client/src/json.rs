@@ -117,11 +117,14 @@ pub struct LimitsRequest {
     pub output_bytes: Option<u64>,
 }
 
-/// How much proof makes a unit verified; written `quorum=N`, `audited`, `audited=1e-4` or `checked`.
+/// How much proof makes a unit verified; written `quorum=N`, `quorum=N+P%`, `audited`,
+/// `audited=1e-4` or `checked`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Profile {
     /// That many equal answers of distinct peers.
     Quorum(u8),
+    /// The same, with so many percent of the units computed again by the submitter's node.
+    Rechecked(u8, u8),
     /// Answers of peers that the submitter's node trusts, checked by others whom it draws after the fact,
     /// until so few are wrong on average, in billionths.
     Audited(u32),
@@ -138,7 +141,7 @@ const AUDITED_PPB_MAX: u32 = 100_000_000;
 /// The text is no profile.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(
-    "expected \"quorum=N\" with N from 1 to 8, \"checked\", or \"audited=E\" with E from 1e-9 to 0.1 wrong \
+    "expected \"quorum=N\" with N from 1 to 8, \"quorum=N+P%\" with P from 1 to 100, \"checked\", or \"audited=E\" with E from 1e-9 to 0.1 wrong \
      units in one"
 )]
 pub struct NotAProfile;
@@ -147,12 +150,16 @@ pub struct NotAProfile;
 /// computes each several times.
 pub const AUDITED_UNITS: u64 = 1_000;
 
+/// Units of a smaller job there that the submitter's node computes again, percent.
+pub const RECHECK_PERCENT: u8 = 10;
+
 impl Profile {
     /// What a job gets that names none. On an open grid colluders are to be reckoned with.
     pub fn unsaid(open: bool, units: u64) -> Profile {
-        match open && units >= AUDITED_UNITS {
-            true => Profile::Audited(AUDITED_PPB),
-            false => Profile::Quorum(2),
+        match (open, units >= AUDITED_UNITS) {
+            (true, true) => Profile::Audited(AUDITED_PPB),
+            (true, false) => Profile::Rechecked(2, RECHECK_PERCENT),
+            (false, _) => Profile::Quorum(2),
         }
     }
 }
@@ -161,6 +168,7 @@ impl fmt::Display for Profile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Profile::Quorum(n) => write!(f, "quorum={n}"),
+            Profile::Rechecked(n, percent) => write!(f, "quorum={n}+{percent}%"),
             Profile::Checked => f.write_str("checked"),
             Profile::Audited(ppb) => write!(f, "audited={:e}", f64::from(*ppb) / 1e9),
         }
@@ -181,10 +189,13 @@ impl FromStr for Profile {
             let asked = (1.0..=f64::from(AUDITED_PPB_MAX)).contains(&ppb);
             return asked.then_some(Profile::Audited(ppb as u32)).ok_or(NotAProfile);
         }
-        let digits = text.strip_prefix("quorum=").ok_or(NotAProfile)?;
-        match digits.parse() {
-            Ok(n @ 1..=8) => Ok(Profile::Quorum(n)),
-            Ok(_) | Err(_) => Err(NotAProfile),
+        let quorum = text.strip_prefix("quorum=").ok_or(NotAProfile)?;
+        let (n, percent) = quorum.split_once('+').map_or((quorum, None), |(n, p)| (n, Some(p)));
+        let Ok(n @ 1..=8) = n.parse() else { return Err(NotAProfile) };
+        let Some(percent) = percent else { return Ok(Profile::Quorum(n)) };
+        match percent.strip_suffix('%').and_then(|digits| digits.parse().ok()) {
+            Some(percent @ 1..=100) => Ok(Profile::Rechecked(n, percent)),
+            Some(_) | None => Err(NotAProfile),
         }
     }
 }
@@ -305,6 +316,17 @@ pub struct AuditStatus {
     pub estimated_wrong: Option<f64>,
 }
 
+/// How far the node that submitted a job is with computing some of its units again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct RecheckStatus {
+    /// The share of the units, percent; it doubles with each peer that is found wrong.
+    pub share: u64,
+    /// Units that wait for it.
+    pub waiting: u64,
+    /// Peers whose word counts no more.
+    pub lost: u64,
+}
+
 /// `GET /v1/jobs/ID`: how far a job is.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct JobStatus {
@@ -339,6 +361,9 @@ pub struct JobStatus {
     /// Where its audit is, if it is audited and of this node's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audit: Option<AuditStatus>,
+    /// How far this node is with computing units again, if it submitted the job so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recheck: Option<RecheckStatus>,
 }
 
 /// `GET /v1/status`: how the node is.

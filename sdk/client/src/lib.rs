@@ -62,7 +62,8 @@ pub use job_file::{JOB_FILE_BYTES_MAX, JobFile, JobFileError};
 pub use job_spec::{Input, JobSpec, LINE_BYTES_MAX, UnitSource};
 pub use json::{
     AUDITED_UNITS, AuditStage, AuditStatus, JobRequest, JobState, JobStatus, LeastCheckers,
-    LimitsRequest, NodeStatus, PeerState, PeerStatus, Profile, Ringer, Submitted, UnitsRequest,
+    LimitsRequest, NodeStatus, PeerState, PeerStatus, Profile, RECHECK_PERCENT, RecheckStatus,
+    Ringer, Submitted, UnitsRequest,
 };
 pub use levels::{Level, LevelCounts, NotALevel, UnitLevel};
 pub use results::UnitResult;

@@ -68,10 +68,24 @@ fn a_job_that_names_no_profile_leaves_it_to_the_node() {
     assert_eq!(spec(dir.path()).unwrap().profile, None);
     for (open, units, profile) in [
         (false, 1_000_000, Profile::Quorum(2)),
-        (true, 999, Profile::Quorum(2)),
+        (true, 999, Profile::Rechecked(2, 10)),
         (true, 1_000, Profile::Audited(100_000)),
     ] {
         assert_eq!(Profile::unsaid(open, units), profile, "{open}, {units}");
+    }
+}
+
+#[test]
+fn a_profile_is_read_as_it_is_written_and_nothing_else_is_one() {
+    for text in ["quorum=1", "quorum=8", "quorum=2+10%", "quorum=3+100%", "checked"] {
+        let profile: Profile = text.parse().unwrap();
+        assert_eq!(profile.to_string(), text);
+    }
+    for text in
+        ["quorum=9", "quorum=2+", "quorum=2+10", "quorum=2+0%", "quorum=2+101%", "quorum=+10%"]
+    {
+        let refused = text.parse::<Profile>().unwrap_err().to_string();
+        assert!(refused.contains("quorum=N+P%"), "{text}: {refused}");
     }
 }
 

@@ -100,6 +100,7 @@ fn least(one: dugnad_client::LeastCheckers) -> LeastCheckers {
 pub fn profile(profile: dugnad_client::Profile) -> Profile {
     match profile {
         dugnad_client::Profile::Quorum(n) => Profile::quorum(n),
+        dugnad_client::Profile::Rechecked(n, percent) => Profile::rechecked(n, percent),
         dugnad_client::Profile::Checked => Profile::Checked,
         dugnad_client::Profile::Audited(ppb) => {
             Profile::Audited(AuditTerms::new(ppb, Hash::default()))
@@ -110,7 +111,10 @@ pub fn profile(profile: dugnad_client::Profile) -> Profile {
 /// A profile as clients write it.
 pub fn profile_of(profile: Profile) -> dugnad_client::Profile {
     match profile {
-        Profile::Quorum { n, .. } => dugnad_client::Profile::Quorum(n),
+        Profile::Quorum { n, recheck_percent: 0, .. } => dugnad_client::Profile::Quorum(n),
+        Profile::Quorum { n, recheck_percent, .. } => {
+            dugnad_client::Profile::Rechecked(n, recheck_percent)
+        }
         Profile::Checked => dugnad_client::Profile::Checked,
         Profile::Audited(terms) => dugnad_client::Profile::Audited(terms.max_error_ppb),
     }

@@ -71,7 +71,7 @@ fn plan(arguments: Arguments) -> Result<Plan, Failure> {
     }
     let honest_least = match profile {
         // Each liar can spoil one try of a unit, and the next try wants executors that had none.
-        Profile::Quorum(n) => u32::from(n) + liars * (u32::from(n) - 1),
+        Profile::Quorum(n) | Profile::Rechecked(n, _) => u32::from(n) + liars * (u32::from(n) - 1),
         Profile::Checked => 1,
         // The owner, and two whom it can trust.
         Profile::Audited(_) => 3 + u32::from(submitter_stops),

@@ -1,7 +1,7 @@
 //! `dugnad status`: the node and its jobs, or one job.
 use super::Failure;
 use super::node::{self, NodeArguments};
-use dugnad_client::{AuditStage, AuditStatus, JobStatus, LevelCounts, NodeStatus};
+use dugnad_client::{AuditStage, AuditStatus, JobStatus, LevelCounts, NodeStatus, RecheckStatus};
 use serde::Serialize;
 
 /// What `dugnad status` takes.
@@ -61,6 +61,9 @@ pub fn show_job(status: &JobStatus, json: bool) -> Result<(), Failure> {
     if let Some(audit) = &status.audit {
         show_audit(audit)?;
     }
+    if let Some(recheck) = &status.recheck {
+        node::say(&format!("recheck     {}", recheck_line(recheck)))?;
+    }
     match &status.output_digest {
         Some(digest) => node::say(&format!("outputs     {digest}")),
         None => Ok(()),
@@ -80,6 +83,12 @@ pub fn audit_line(audit: &AuditStatus) -> String {
             pass + 1
         ),
     }
+}
+
+/// How far the node is with computing units again, in a line.
+pub fn recheck_line(recheck: &RecheckStatus) -> String {
+    let RecheckStatus { share, waiting, lost } = recheck;
+    format!("{share} % of the units by this node itself: {waiting} to do; {lost} peers found wrong")
 }
 
 fn show_audit(audit: &AuditStatus) -> Result<(), Failure> {

@@ -15,7 +15,8 @@ const PUBLIC: &str = "this grid is open: module, inputs, outputs, arguments and 
     become public, and stay so";
 /// … by votes, too.
 const COLLUDERS: &str = "colluders beat a plain quorum: where 20 % of the peers agree on wrong answers, \
-    about 10 % of the units come out wrong; profile = \"audited\" is made for them";
+    about 10 % of the units come out wrong; profile = \"audited\" is made for them, and \"quorum=2+10%\" for \
+    jobs that are too small for it";
 
 /// About how many hashes of a stamp's search a processor makes in a second; for telling people.
 const HASHES_A_SECOND: u64 = 10_000_000;
@@ -75,8 +76,13 @@ async fn submit(arguments: &Arguments) -> Result<JobId, Failure> {
     } else {
         node::say(&format!("{name}: {units} units, job {job}"))?;
         node::say(&format!("profile {profile}{}", why(asked, open, *units)))?;
-        if let (Profile::Audited(ppb), false) = (profile, open) {
-            node::say(&plan(*ppb, *units))?;
+        match profile {
+            Profile::Audited(ppb) if !open => node::say(&plan(*ppb, *units))?,
+            Profile::Rechecked(n, percent) if !open => {
+                node::say(&rechecked(*n, *percent, *units))?;
+            }
+            Profile::Audited(_) | Profile::Rechecked(..) => {}
+            Profile::Quorum(_) | Profile::Checked => {}
         }
         if !arguments.watch {
             node::say(&format!("watch it: dugnad watch {}", job.short()))?;
@@ -91,6 +97,7 @@ fn warn(name: &str, units: u64, profile: Profile) {
     match profile {
         Profile::Audited(ppb) => eprintln!("{}", plan(ppb, units)),
         Profile::Quorum(_) => eprintln!("{COLLUDERS}"),
+        Profile::Rechecked(n, percent) => eprintln!("{}", rechecked(n, percent, units)),
         Profile::Checked => {}
     }
     eprintln!("{PUBLIC}");
@@ -168,6 +175,18 @@ fn plan(ppb: u32, units: u64) -> String {
     )
 }
 
+/// What votes of which this machine computes a share again come to.
+fn rechecked(n: u8, percent: u8, units: u64) -> String {
+    let again = (units * u64::from(percent)).div_ceil(100).max(1);
+    format!(
+        "{n} equal answers a unit, and this machine computes about {again} of the {units} units ({percent} %) \
+         again, drawn in secret. Whoever gave a wrong answer to one of them loses its word in this job: all \
+         that rests on it is computed again, and twice the share is checked. A few lies may stay: colluders \
+         who win W units go unfound with a chance of {:.2} to the power of W",
+        f64::from(100 - percent) / 100.0
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -197,5 +216,11 @@ mod tests {
         assert!(why(None, true, 999).contains("under 1000 units"));
         assert!(why(None, true, 1_000).contains("open"));
         assert!(plan(100_000, 1_000).starts_with("audited: "));
+        let told = rechecked(2, 10, 15);
+        assert!(
+            told.starts_with("2 equal answers") && told.contains("about 2 of the 15"),
+            "{told}"
+        );
+        assert!(told.contains("0.90 to the power of W"), "{told}");
     }
 }

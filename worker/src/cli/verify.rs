@@ -71,6 +71,9 @@ struct Report {
     /// What the audit proves, if the job is audited.
     #[serde(skip_serializing_if = "Option::is_none")]
     released: Option<Released>,
+    /// What the submitter's node computed again, if it was to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    own: Option<Own>,
     problems: Vec<String>,
 }
 
@@ -102,6 +105,17 @@ struct Released {
     allowed_wrong: f64,
 }
 
+/// What the submitter's node came to by computing units of a vote again.
+#[derive(Serialize, Debug)]
+struct Own {
+    /// Units that it computed itself.
+    units: u32,
+    /// Those whose verdict rests on its word alone.
+    released: u32,
+    /// Peers that it found wrong.
+    lost: Vec<String>,
+}
+
 /// The part of `job.json` that says whose outputs these are.
 #[derive(Deserialize)]
 struct JobJson {
@@ -120,6 +134,7 @@ pub fn main(arguments: Arguments) -> Result<(), Failure> {
     let runs_yet = report.check_name(&arguments.dir);
     report.name_vouchers(&verdicts);
     report.check_audit(&path, &certificate.replay, runs_yet);
+    report.check_own(&path, &certificate.replay, runs_yet);
     report.check_outputs(&arguments.dir, &verdicts, runs_yet);
     report.check_strays(&arguments.dir);
     report.recheck(&arguments, certificate.replay.manifest(), &verdicts)?;
@@ -189,6 +204,18 @@ impl Report {
                 self.found(path, &why);
             }
             Some(Err(flaw)) => self.found(path, &flaw.to_string()),
+        }
+    }
+
+    /// What the submitter's node computed again must be what the units came to.
+    fn check_own(&mut self, path: &Path, replay: &Replay, runs_yet: bool) {
+        let Some(found) = replay.rechecked() else { return };
+        let (units, released) = (found.own_units, found.released);
+        let lost = found.lost.into_iter().map(net::peer_id).collect();
+        self.own = Some(Own { units, released, lost });
+        for unit in found.unsettled.iter().filter(|_| !runs_yet) {
+            let why = format!("unit {unit} came to another answer than its submitter's node found");
+            self.found(path, &why);
         }
     }
 
@@ -314,6 +341,13 @@ impl Report {
                     released.by_word
                 ))?;
             }
+        }
+        if let Some(Own { units, released, lost }) = &self.own {
+            node::say(&format!(
+                "by owner   {units} units were computed by the submitter's node too, {released} of them rest on its \
+                 word; it found {} peers wrong, whose word counts no more",
+                lost.len()
+            ))?;
         }
         if profile == "checked" {
             node::say(

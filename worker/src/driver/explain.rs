@@ -66,6 +66,10 @@ fn job_waits_for(status: &JobStatus, story: &mind::JobStory) -> String {
         (JobWait::Units, running) => {
             format!("answers to {running} units that peers are on, and to {queued} others")
         }
+        (JobWait::Recheck { units: 0 }, _) => "this node, to take up computing units again".into(),
+        (JobWait::Recheck { units }, _) => {
+            format!("this node, to compute {units} units again itself, as drawn")
+        }
         (JobWait::Release, _) => "its owner, to release the answers".into(),
     }
 }

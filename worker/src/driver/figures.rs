@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// What is told of audits, in the order of [`Driver::count_audits`].
 const AUDIT_FIGURES: [&str; 5] =
     ["jobs", "units_unexecuted", "checks_waiting", "units_disputed", "peers_lost"];
+/// What is told of units that are computed again, in the order of [`Driver::count_rechecks`].
+const RECHECK_FIGURES: [&str; 3] = ["jobs", "units_waiting", "peers_lost"];
 
 impl Driver {
     fn count_audits(&self) {
@@ -18,6 +20,19 @@ impl Driver {
         }
         for (figure, sum) in AUDIT_FIGURES.into_iter().zip(sums) {
             self.metrics.audits.with_label_values(&[figure]).set(sum);
+        }
+    }
+
+    fn count_rechecks(&self) {
+        let jobs = self.node.jobs();
+        let running = jobs.iter().filter(|job| !job.ended).filter_map(|job| job.recheck());
+        let mut sums = [0i64; 3];
+        for view in running {
+            let figures = [1, view.waiting, view.lost].map(i64::from);
+            sums.iter_mut().zip(figures).for_each(|(sum, figure)| *sum += figure);
+        }
+        for (figure, sum) in RECHECK_FIGURES.into_iter().zip(sums) {
+            self.metrics.rechecks.with_label_values(&[figure]).set(sum);
         }
     }
 
@@ -35,6 +50,7 @@ impl Driver {
         queue("events", self.events.len());
         queue("outputs_to_collect", self.collector.pending());
         self.count_audits();
+        self.count_rechecks();
         let counters = self.net.counters();
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         for (at, (direction, bytes)) in

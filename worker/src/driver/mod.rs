@@ -12,6 +12,7 @@ mod collect;
 mod command;
 mod door;
 mod early;
+mod error;
 mod event;
 mod explain;
 mod figures;
@@ -27,6 +28,7 @@ mod status;
 mod submit;
 
 pub use backend::Handle;
+pub use error::DriverError;
 pub use runs::Lies;
 
 use crate::{
@@ -91,31 +93,6 @@ pub struct Parts {
     pub compiled: PathBuf,
     /// Whether it lies, for demonstrations and tests.
     pub lies: Option<Lies>,
-}
-
-/// Why a node cannot start or go on.
-#[derive(Debug, thiserror::Error)]
-pub enum DriverError {
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error(transparent)]
-    Net(#[from] crate::net::NetError),
-    #[error(transparent)]
-    Exec(#[from] crate::exec::SetupError),
-    #[error("cannot find the file of this program, to start it again for its guests: {0}")]
-    Program(std::io::Error),
-    #[error(
-        "the journal holds a record that this version cannot read ({0}); start with the version that wrote it, or with another --data-dir"
-    )]
-    Journal(String),
-    #[error("cannot register metrics: {0}")]
-    Metrics(#[from] prometheus::Error),
-    #[error("cannot start a thread: {0}")]
-    Thread(std::io::Error),
-    #[error("the system gives no random numbers: {0}")]
-    Random(String),
-    #[error("the node stops, because what it does can no longer be written down: {0}")]
-    Fatal(StoreError),
 }
 
 /// How the executor starts this program anew, as one that runs guests.

@@ -2,7 +2,7 @@
 use super::status::Standing;
 use crate::{net, telemetry::outcome_kind};
 use coordinator_free_scheduler::{AuditView, JobState, Outcome, Profile, Verdict};
-use dugnad_client::{AuditStage, AuditStatus, BlobHash, JobStatus, LevelCounts};
+use dugnad_client::{AuditStage, AuditStatus, BlobHash, JobStatus, LevelCounts, RecheckStatus};
 
 /// Why a decided unit has no output, in a few words.
 pub fn failure(verdict: &Verdict) -> String {
@@ -49,6 +49,11 @@ pub fn shown(standing: Standing) -> JobStatus {
             released: tally.released.into(),
         }),
         audit: standing.audit.map(|view| shown_audit(view, standing.profile)),
+        recheck: standing.recheck.map(|view| RecheckStatus {
+            share: view.share.into(),
+            waiting: view.waiting.into(),
+            lost: view.lost.into(),
+        }),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Where a job stands, for those who look on.
 use coordinator_free_scheduler::{
     AuditView, Hash, Job, JobId, JobState, JobStatus, LeastCheckers, LevelTally, PeerKey, Profile,
-    WorkId,
+    RecheckView, WorkId,
 };
 use std::collections::BTreeMap;
 use tokio::sync::watch;
@@ -21,6 +21,7 @@ pub struct Standing {
     pub levels: Option<LevelTally>,
     pub audit: Option<AuditView>,
     pub checkers: Vec<LeastCheckers>,
+    pub recheck: Option<RecheckView>,
 }
 
 impl Standing {
@@ -38,6 +39,7 @@ impl Standing {
             levels: job.level_tally(),
             audit: job.audit(),
             checkers: manifest.checkers.clone(),
+            recheck: job.recheck(),
         }
     }
 

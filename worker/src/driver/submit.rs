@@ -29,9 +29,9 @@ const DELEGATES_USUAL: usize = 2;
 /// Why a job is not checked.
 const NO_VERIFY: &str = "profile = \"checked\" wants a module that exports `verify` (see `verify!` and \
     `plain_verify!` of dugnad-guest); this one does not: take \"quorum=N\" or \"audited\"";
-/// Why it is not audited.
-const NO_CORES: &str = "an audited job's own node computes what is in doubt, and this one lends no \
-    processor (--cores 0); submit it on another, or with profile = \"quorum=N\"";
+/// Why it is not audited, or computed again in part.
+const NO_CORES: &str = "the node of an audited job, and of one by \"quorum=N+P%\", computes units itself, and \
+    this one lends no processor (--cores 0); submit it on another, or with profile = \"quorum=N\"";
 
 impl Handle {
     /// Makes it a job, or answers the one that it is already.
@@ -74,7 +74,9 @@ impl Handle {
             Profile::Checked if facts.is_some_and(|facts| !facts.verifies) => {
                 return Err(Refusal::Invalid(NO_VERIFY.into()));
             }
-            Profile::Audited(_) if self.cores == 0 => {
+            Profile::Audited(_) | Profile::Quorum { recheck_percent: 1.., .. }
+                if self.cores == 0 =>
+            {
                 return Err(Refusal::Invalid(NO_CORES.into()));
             }
             Profile::Quorum { .. } | Profile::Audited(_) | Profile::Checked => {}

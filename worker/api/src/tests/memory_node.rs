@@ -56,6 +56,7 @@ impl MemoryNode {
             merge: None,
             levels: None,
             audit: None,
+            recheck: None,
         };
         let outputs = vec![UnitOutput::Open; units as usize];
         let job = Job { status: watch::Sender::new(status), outputs };
