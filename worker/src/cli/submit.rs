@@ -18,7 +18,7 @@ const COLLUDERS: &str = "colluders beat a plain quorum: where 20 % of the peers 
     about 10 % of the units come out wrong; profile = \"audited\" is made for them";
 
 /// About how many hashes of a stamp's search a processor makes in a second; for telling people.
-const HASHES_A_SECOND: u64 = 10_000_000;
+const HASHES_A_SECOND: u64 = 7_000_000;
 
 /// What `dugnad submit` takes.
 #[derive(clap::Args, Debug)]
