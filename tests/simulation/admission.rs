@@ -163,7 +163,7 @@ fn a_draw_holds_for_a_while_and_over_a_restart() {
 
 #[test]
 fn favours_pay_for_as_many_jobs_as_they_are_worth() {
-    let mut node = node(1, 1_000);
+    let mut node = node(1, 10);
     let own = node.submit(NOW, truth::manifest(node.me(), 10, 10, 1, 0)).expect("room for it");
     let mut friend = Voice::new(5, own);
     let favour = truth::right(own, 0, 2 * FAVOUR_FUEL);
@@ -176,7 +176,7 @@ fn favours_pay_for_as_many_jobs_as_they_are_worth() {
     jobs.iter().for_each(|signed| hear(&mut node, NOW, signed));
     assert_eq!(known(&node), [own, jobs[0].id(), jobs[1].id()].into(), "two, and no third");
     // They stand beside the strangers' quota, however full that is.
-    (0..200).for_each(|number| hear(&mut node, NOW, &truth::stamped(stranger(number), 1_000)));
+    (0..200).for_each(|number| hear(&mut node, NOW, &truth::stamped(stranger(number), 10)));
     assert_eq!(node.jobs().len(), 3 + WAITING_JOBS_MAX);
     assert!(known(&node).is_superset(&[jobs[0].id(), jobs[1].id()].into()));
 }

@@ -19,7 +19,7 @@ const COLLUDERS: &str = "colluders beat a plain quorum: where 20 % of the peers 
     jobs that are too small for it";
 
 /// About how many hashes of a stamp's search a processor makes in a second; for telling people.
-const HASHES_A_SECOND: u64 = 10_000_000;
+const HASHES_A_SECOND: u64 = 7_000_000;
 
 /// What `dugnad submit` takes.
 #[derive(clap::Args, Debug)]

@@ -25,7 +25,8 @@ use std::{
 /// What is logged where nothing else is said: a first node is alone, which is no warning.
 const LOG: &str = "info,libp2p_kad=error";
 
-/// What a unit of a job costs on an open grid, hashes.
+/// What a unit of a job costs on an open grid, hashes. A shared core of an x86-64 machine made 7 million a
+/// second: 0.07 s on the average for a job of 1,000 units or fewer, 7 s for one of 100,000.
 const OPEN_WORK_FACTOR: u32 = 500;
 
 /// What `dugnad run` takes; also the keys of its `--config` file.

@@ -11,7 +11,7 @@ use std::sync::{
 /// Numbers tried between two looks at whether anybody still waits: some milliseconds.
 const NUMBERS_AT_ONCE: usize = 1 << 16;
 /// Hashes above which the log tells of the search: about a second.
-const HASHES_TOLD: u64 = 10_000_000;
+const HASHES_TOLD: u64 = 7_000_000;
 
 /// Says on its way out that nobody waits.
 struct Waiting(Arc<AtomicBool>);
