@@ -251,7 +251,6 @@ impl Backend for MemoryNode {
             engine: "dugnad-1".into(),
             ready: false,
             open: false,
-            work_factor: 0,
             addresses: Vec::new(),
             peers: 0,
             cores: 2,
