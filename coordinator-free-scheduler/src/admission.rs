@@ -35,6 +35,10 @@ pub const GONE_MAX: usize = 4_096;
 /// Fuel that a peer has spent on this node's own jobs, and got no return for, that pays for one job of
 /// its own: about as much time as a stamp takes.
 pub const FAVOUR_FUEL: u64 = 1_000_000_000;
+/// Places that a peer's favours pay for at most: some fuel is nobody's count but its author's …
+pub const FAVOURS_MAX: u64 = 8;
+/// … and places that all favours pay for: the rest of the table is for this node's own jobs, and strangers'.
+pub const PAID_JOBS_MAX: usize = LIMITS.jobs / 4;
 
 /// Jobs that are not in the table, and not asked for.
 #[derive(Clone, Debug, Default)]
@@ -220,11 +224,16 @@ impl Node {
     /// `asks` for a place.
     fn strangers(&self, now: Millis, asks: Option<PeerKey>) -> Strangers {
         let mut favours: BTreeMap<PeerKey, u64> = BTreeMap::new();
+        let mut places = PAID_JOBS_MAX;
         let mut is_paid = |owner: PeerKey| {
+            if owner == self.config.me {
+                return true;
+            }
             let left = favours.entry(owner).or_insert_with(|| self.favours(owner));
-            let paid = *left > 0;
+            let paid = *left > 0 && places > 0;
             *left = left.saturating_sub(1);
-            paid || owner == self.config.me
+            places = places.saturating_sub(paid.into());
+            paid
         };
         let mut strangers = Strangers::default();
         for (id, job) in self.order.iter().filter_map(|id| Some((id, self.jobs.get(id)?))) {
@@ -269,29 +278,30 @@ impl Node {
             return 0;
         }
         let owed = self.ledger.credit_fuel(peer, me);
-        owed.saturating_sub(self.ledger.credit_fuel(me, peer)) / FAVOUR_FUEL
+        let owed = owed.saturating_sub(self.ledger.credit_fuel(me, peer));
+        (owed / FAVOUR_FUEL).min(FAVOURS_MAX)
     }
 
     // ---- how a job goes --------------------------------------------------------------------
 
     /// Lets go of a job, and writes that down.
     fn forget(&mut self, now: Millis, id: JobId) {
-        self.remove_job(now, id);
-        self.record(now, Record::Forgotten(id), self.config.pace.record_ms);
+        let ended = self.jobs.get(&id).is_some_and(Job::has_ended);
+        self.remove_job(now, id, ended);
+        self.record(now, Record::Forgotten { job: id, ended }, self.config.pace.record_ms);
         self.outputs.push_back(Output::Notice(Notice::Forgotten(id)));
     }
 
-    /// Lets go of a job and of what it said about anybody; what was settled by lots that had been let
-    /// go of before stays.
-    pub(crate) fn remove_job(&mut self, now: Millis, id: JobId) {
+    /// Lets go of a job; and of what it said about anybody, if it had not ended.
+    pub(crate) fn remove_job(&mut self, now: Millis, id: JobId, ended: bool) {
         let Some(job) = self.jobs.get(&id) else { return };
         let lots: Vec<LotIndex> = job.lots.keys().copied().collect();
         let spoke = !lots.is_empty() || !job.retired.is_empty();
-        match job.has_ended() {
+        match ended {
             true => keep(&mut self.gone.ended, id),
             false => self.gone.lose(draw_at(now), id),
         }
-        lots.into_iter().for_each(|lot| self.take_back(now, id, lot));
+        lots.into_iter().for_each(|lot| self.take_back(now, id, lot, ended));
         self.jobs.remove(&id);
         self.order.retain(|other| *other != id);
         self.retiring.retain(|(job, _)| *job != id);
@@ -299,12 +309,16 @@ impl Node {
         self.config.incarnation = self.config.incarnation.wrapping_add(spoke.into());
     }
 
-    /// Leaves a lot as if it had never been in it.
-    fn take_back(&mut self, now: Millis, id: JobId, index: LotIndex) {
+    /// Leaves a lot, as one that has ended or as if it had never been in it.
+    fn take_back(&mut self, now: Millis, id: JobId, index: LotIndex, ended: bool) {
         let Some(job) = self.jobs.get(&id) else { return };
         let submitter = job.manifest.owner;
         let Some(lot) = self.let_go(now, id, index) else { return };
         for (peer, record) in lot.records() {
+            if ended {
+                self.settled.add_all(peer, submitter, record);
+                continue;
+            }
             self.ledger.withdraw_all(peer, submitter, record);
             self.judge(now, peer, submitter);
         }
@@ -323,6 +337,9 @@ impl Job {
     /// Whether this node would lose work of its own with it, or is wanted to decide it.
     fn is_worked_on(&self, now: Millis) -> bool {
         let lately = self.worked_at.is_some_and(|at| now.since(at) < WORKED_ON_MS);
-        lately || !self.charged.is_empty() || self.auditor.is_some() && !self.over
+        // What was settled by lots that it let go of would count twice if the job came back.
+        let settled = !self.retired.is_empty() && !self.over;
+        let decides = self.auditor.is_some() && !self.over;
+        lately || settled || !self.charged.is_empty() || decides
     }
 }

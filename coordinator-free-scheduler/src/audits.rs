@@ -32,7 +32,8 @@ impl Node {
         for (peer, SealedAnswer { unit, bytes }) in sealed {
             auditor.sealed(peer, unit, bytes);
         }
-        if let Some(host) = host {
+        // What this node said before it was moved to another machine is no more so.
+        if let Some(host) = host.filter(|_| author != me) {
             auditor.host(author, host);
         }
         if !auditor.is_signer(author) {

@@ -257,9 +257,14 @@ pub enum Record {
         /// Unit, digest of its output.
         known: Vec<(UnitIndex, Hash)>,
     },
-    /// A job was let go of, and of what the records before this one say of it nothing holds but what
-    /// was settled.
-    Forgotten(JobId),
+    /// A job was let go of. If it had not ended, nothing holds of what the records before this one say
+    /// of it.
+    Forgotten {
+        /// The job.
+        job: JobId,
+        /// Whether it had ended.
+        ended: bool,
+    },
 }
 
 /// Own batches are signed before they are stored, so they have no stored form.

@@ -58,8 +58,8 @@ impl Node {
                 }
                 Ok(())
             }
-            Record::Forgotten(job) => {
-                self.remove_job(now, job);
+            Record::Forgotten { job, ended } => {
+                self.remove_job(now, job, ended);
                 Ok(())
             }
             Record::Own(_) => Err(Fault::NoSuchUnit),

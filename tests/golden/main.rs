@@ -227,7 +227,7 @@ impl Lines {
                 Record::Unsealed { job, answers: vec![(PeerKey([6; 32]), 4, exit(), [10; 16])] },
             ),
             ("ringers", Record::Ringers { job, known: vec![(4, hash(29))] }),
-            ("forgotten", Record::Forgotten(job)),
+            ("forgotten", Record::Forgotten { job, ended: true }),
         ];
         for (name, record) in records {
             self.add(&format!("record, {name}"), &wire::encode(&record));

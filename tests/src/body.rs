@@ -125,7 +125,7 @@ impl Body {
                 Record::Batch(SignedBatch::new(bytes, truth::SIGNATURE))
             }
             Record::Manifest(_)
-            | Record::Forgotten(_)
+            | Record::Forgotten { .. }
             | Record::Batch(_)
             | Record::Answers { .. }
             | Record::Ringers { .. }

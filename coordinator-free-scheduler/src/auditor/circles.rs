@@ -35,7 +35,8 @@ pub fn join(members: &mut [Member], bonds: impl Fn(PeerKey) -> Vec<Bond>) {
         let all = weights.get(&member.circle).copied().unwrap_or_default();
         if all > WEIGHT_MAX {
             let part = u64::from(member.weight) * WEIGHT_MAX / all;
-            member.weight = part.max(1) as u32;
+            // Of a circle of very many some weigh nothing, and are never drawn.
+            member.weight = part as u32;
         }
     }
 }

@@ -34,8 +34,8 @@ use alloc::{
     vec::Vec,
 };
 pub use plan::AuditPlan;
-use proofs::Proofs;
 pub use proofs::Trust;
+use proofs::{Proofs, quota};
 pub use replay::{Audited, Course, Flaw, Shown, Spoiled};
 use ringers::Ringers;
 pub use story::Inside;
@@ -168,7 +168,7 @@ impl Auditor {
         let known = self.answers.contains_key(&place) || self.reading.contains(&place);
         let fits = unit < self.units && bytes.len() <= crate::SEALED_BYTES_MAX;
         let ended = self.refused.contains(&place) || self.pending.contains(&place);
-        if fits && !known && !ended && self.has_use_for(peer, unit) {
+        if fits && !known && !ended {
             self.unread.entry(place).or_insert(bytes);
         }
     }
@@ -176,7 +176,11 @@ impl Auditor {
     /// What is to be read now, each once.
     pub fn take_unread(&mut self) -> Vec<(PeerKey, UnitIndex, Vec<u8>)> {
         let unread = core::mem::take(&mut self.unread).into_iter();
-        let unread = unread.filter(|(key, _)| !self.answers.contains_key(key)).collect::<Vec<_>>();
+        let unread: Vec<_> = unread
+            .filter(|((unit, peer), _)| {
+                !self.answers.contains_key(&(*unit, *peer)) && self.has_use_for(*peer, *unit)
+            })
+            .collect();
         self.reading.extend(unread.iter().map(|(key, _)| *key));
         unread.into_iter().map(|((unit, peer), bytes)| (peer, unit, bytes)).collect()
     }
@@ -190,12 +194,13 @@ impl Auditor {
         self.news = true;
         let Some((answer, nonce)) = answer else {
             self.unreadable.insert((unit, peer));
+            self.bonus.retain(|at, by| (*at, *by) != (unit, peer));
             return;
         };
         if self.answers.contains_key(&(unit, peer)) {
             return;
         }
-        if self.ringers.rings(unit, &answer) {
+        if self.ringers.rings(unit, peer, &answer, quota(self.units)) {
             self.want(unit);
         }
         let same_class = self.is_alike(peer);
@@ -218,8 +223,9 @@ impl Auditor {
         if self.own.contains_key(&unit) {
             return;
         }
+        let arch = arch_of(&self.hosts, self.turn.me());
         for (peer, other) in answers_to(&self.answers, unit) {
-            let same_class = arch_of(&self.hosts, peer) == arch_of(&self.hosts, self.turn.me());
+            let same_class = arch_of(&self.hosts, peer) == arch;
             self.proofs.compared(peer, unit, (other, &answer), same_class);
         }
         self.to_run.remove(&unit);
@@ -270,6 +276,7 @@ impl Auditor {
     pub fn restore(&mut self) {
         if let Some(course) = self.restoring.take() {
             course.restore(self);
+            self.restore_bonus();
         }
     }
 

@@ -24,6 +24,13 @@ impl Auditor {
         takes
     }
 
+    /// After a restart: by whom units were answered since the roster was fixed.
+    pub(super) fn restore_bonus(&mut self) {
+        let strangers = self.answers.keys().filter(|(_, peer)| !self.places.contains_key(peer));
+        let strangers = strangers.filter(|place| !self.refused.contains(place));
+        self.bonus = strangers.copied().collect();
+    }
+
     /// Whether a peer that is not on the roster answers what everybody knows by now.
     pub fn comes_late(&self, peer: PeerKey, unit: UnitIndex) -> bool {
         self.released.contains(&unit) && !self.places.contains_key(&peer)

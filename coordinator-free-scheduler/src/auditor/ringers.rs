@@ -2,7 +2,7 @@
 //!
 //! Who answers one otherwise rings: the owner computes the unit itself, and its own computation is what
 //! convicts. So an answer that the owner has wrong blames nobody, and is told.
-use crate::{Answer, Hash, RINGERS_MAX, UnitIndex};
+use crate::{Answer, Hash, PeerKey, RINGERS_MAX, UnitIndex};
 use alloc::{
     collections::{BTreeMap, BTreeSet},
     vec::Vec,
@@ -13,6 +13,8 @@ use alloc::{
 pub struct Ringers {
     known: BTreeMap<UnitIndex, Hash>,
     rung: BTreeSet<UnitIndex>,
+    /// By whom: one ring of each is enough.
+    by: BTreeSet<PeerKey>,
     /// Those whose known output is not what the module computes.
     off: BTreeSet<UnitIndex>,
 }
@@ -23,9 +25,11 @@ impl Ringers {
         self.known.extend(known.into_iter().take(RINGERS_MAX));
     }
 
-    /// Whether an answer is not what it is known to be, for the first time.
-    pub fn rings(&mut self, unit: UnitIndex, answer: &Answer) -> bool {
-        self.is_off(unit, answer) && self.rung.insert(unit)
+    /// Whether an answer is not what it is known to be, the first of its kind by this peer. Keys are free,
+    /// so of all no more ring than an owner computes anyway.
+    pub fn rings(&mut self, unit: UnitIndex, peer: PeerKey, answer: &Answer, most: usize) -> bool {
+        let rings = self.is_off(unit, answer) && self.rung.len() < most;
+        rings && self.by.insert(peer) && self.rung.insert(unit)
     }
 
     /// The owner has computed a unit.

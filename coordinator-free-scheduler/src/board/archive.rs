@@ -65,7 +65,7 @@ impl Slot {
         matches!(self, Slot::Known(_))
     }
 
-    /// Whether a signer of an audited job said something of it.
+    /// Whether a signer said something of it.
     pub(super) fn is_ordered(&self) -> bool {
         matches!(self, Slot::Known(unit) if !unit.orders.is_empty())
     }

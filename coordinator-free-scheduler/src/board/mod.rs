@@ -32,7 +32,7 @@ pub struct Board {
     authors: Vec<(PeerKey, Author)>,
     by_key: BTreeMap<PeerKey, AuthorIndex>,
     cancelled: bool,
-    /// Of an audited job, in the order in which they step in: the owner first.
+    /// Who says what becomes of the job, in the order in which they step in: the owner first.
     signers: Vec<Orders>,
     /// The signer that this node is, if it is one.
     me: Option<PeerKey>,
@@ -356,8 +356,11 @@ impl Board {
             Profile::Quorum { .. } | Profile::Audited(_) | Profile::Checked => released,
         };
         let mine = self.me.and_then(|me| self.orders_of(me));
+        // An owner who may take back words could have its friends win any vote afterwards: it blames for
+        // votes, and others do not.
+        let votes_blame = by_votes && (!self.is_signed() || mine.is_some());
         let convicts =
-            |author| by_votes || mine.is_some_and(|mine| mine.is_convicted(self.key(author)));
+            |author| votes_blame || mine.is_some_and(|mine| mine.is_convicted(self.key(author)));
         known.stand(decision, |author| self.honest(author), convicts)
     }
 

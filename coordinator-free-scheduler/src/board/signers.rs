@@ -84,7 +84,7 @@ impl Board {
         peers.filter_map(|peer| self.index_of(peer)).flat_map(|peer| self.units_of(peer)).collect()
     }
 
-    /// What the signers of an audited job said who decide about it; none of any other job.
+    /// What the signers said who decide about the job, if it has any.
     pub fn orders(&self) -> impl Iterator<Item = &Orders> {
         self.signers.iter().filter(|orders| orders.has_begun())
     }
@@ -131,7 +131,7 @@ impl Board {
         self.signers.iter_mut().find(|orders| orders.signer() == signer)
     }
 
-    /// Joins what a signer says of an audited job.
+    /// Joins what a signer says.
     pub(super) fn hear_signer(
         &mut self,
         author: AuthorIndex,
@@ -195,7 +195,10 @@ impl Board {
             let orders = known.orders_of(signer.author())?;
             let released = orders.released.as_ref()?;
             if !self.is_audited() {
-                return checked::decide(known, released, |author| self.honest(author));
+                // Of votes a signer releases its own answer; whoever else shows it has copied.
+                let own = |author| !self.votes() || Some(author) == signer.author();
+                let gave = |author| self.honest(author) && own(author);
+                return checked::decide(known, released, gave);
             }
             let vouches = |author| self.honest(author) && signer.may_vouch(self.key(author));
             audited::decide(known, &released.answer, vouches)

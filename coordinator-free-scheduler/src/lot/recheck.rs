@@ -12,8 +12,7 @@
 //! restart it follows from the board and the seed again.
 use super::Lot;
 use crate::{
-    Answer, AuditStep, Decision, FailReason, Hash, Manifest, Millis, Nonce, PeerKey, Release,
-    UnitIndex,
+    Answer, AuditStep, Decision, Hash, Manifest, Millis, Nonce, PeerKey, Release, UnitIndex,
     board::unit::{Unit, Voucher},
 };
 use alloc::{collections::BTreeSet, vec::Vec};
@@ -108,8 +107,9 @@ impl Lot {
         // This node cannot run it, or has contradicted itself.
         let given_up = tried && own.is_none_or(|own| own.unopened().is_none()) && said.is_none();
         match &known.standing.decision {
-            Decision::Open | Decision::Failed(FailReason::Void(_)) => false,
-            Decision::Failed(FailReason::NoAgreement | FailReason::TwoQuorums) => !given_up,
+            Decision::Open => false,
+            // Strangers may have said that it cannot be run.
+            Decision::Failed(_) => !given_up,
             decision @ Decision::Verified(_) => {
                 !given_up && said != known.agreed(decision) && (tried || drawn())
             }
@@ -188,8 +188,7 @@ impl Lot {
         let mut authors = known.vouchers.iter().map(|voucher| self.board.key(voucher.author));
         match &known.standing.decision {
             Decision::Open => authors.any(|author| self.board.is_outvoted(author)),
-            Decision::Failed(FailReason::Void(_)) => false,
-            Decision::Failed(FailReason::NoAgreement | FailReason::TwoQuorums) => true,
+            Decision::Failed(_) => true,
             decision @ Decision::Verified(_) => known.agreed(decision) != Some(answer),
         }
     }

@@ -13,7 +13,8 @@ use crate::{
 };
 use alloc::{vec, vec::Vec};
 
-/// What a unit has come to. `counts` leaves out authors who keep two logs; nothing local may.
+/// What a unit has come to. `counts` leaves out authors who keep two logs, and those whose word the owner
+/// takes no more; nothing local may.
 pub fn decide(
     unit: &Unit,
     n: u8,

@@ -106,7 +106,7 @@ impl Desk {
                 Record::Batch(SignedBatch::new(bytes, signature))
             }
             Record::Manifest(_)
-            | Record::Forgotten(_)
+            | Record::Forgotten { .. }
             | Record::Batch(_)
             | Record::Answers { .. }
             | Record::Ringers { .. }
@@ -124,7 +124,7 @@ fn group_of(record: &Record) -> JobId {
         Record::Answers { job, .. }
         | Record::Unsealed { job, .. }
         | Record::Ringers { job, .. }
-        | Record::Forgotten(job) => *job,
+        | Record::Forgotten { job, .. } => *job,
         Record::Own(_) => JobId::default(),
     }
 }
