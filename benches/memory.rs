@@ -7,7 +7,7 @@
 mod said;
 
 use coordinator_free_scheduler::{
-    ARCHIVE_MS, Config, Host, Input, JobState, Millis, Node, Output, Pace, SignedBatch,
+    ARCHIVE_MS, Config, Input, JobState, Millis, Node, Output, SignedBatch,
 };
 use said::{UNITS, batches};
 use std::{
@@ -47,15 +47,7 @@ fn main() {
     let before = ALLOCATED.load(Ordering::Relaxed);
     let since_then = || ALLOCATED.load(Ordering::Relaxed) - before;
 
-    let config = Config {
-        me: said::owner(),
-        incarnation: 1,
-        seed: 1,
-        pace: Pace::default(),
-        host: Host::default(),
-        work_factor: 0,
-    };
-    let mut node = Node::new(config);
+    let mut node = Node::new(Config::new(said::owner(), 1, 1));
     node.resume(Millis(0));
     let job = node.submit(Millis(0), said::manifest()).expect("a good manifest");
     settle(&mut node, Millis(1));

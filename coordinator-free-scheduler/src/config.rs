@@ -19,6 +19,14 @@ pub struct Config {
     pub work_factor: u32,
 }
 
+impl Config {
+    /// A node at the usual pace, of a grid that asks for no work, on a machine of which nothing is known.
+    pub fn new(me: PeerKey, incarnation: u64, seed: u64) -> Config {
+        let (pace, host) = (Pace::default(), Host::default());
+        Config { me, incarnation, seed, pace, host, work_factor: 0 }
+    }
+}
+
 /// How long things take, milliseconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {

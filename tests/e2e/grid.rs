@@ -101,10 +101,8 @@ fn open_grid_over_quic_is_joined_by_invite_and_verifies_all_despite_a_liar() {
     let count = format!("[units]\ncount = {UNITS}");
     let job = second.submit(&place.job("walk", &module::walk(ROUNDS), &count));
     assert_right(&place, &second, &job, UNITS, ROUNDS);
-    let lied = liar.peer();
-    for honest in [&first, &second, &third] {
-        assert_liar_named(honest, &lied);
-    }
+    // Its submitter may take back words in such a job, so others blame nobody for its votes.
+    assert_liar_named(&second, &liar.peer());
     end_all(&mut [&mut first, &mut second, &mut third, &mut liar]);
     place.assert_deserted();
 }

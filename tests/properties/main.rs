@@ -5,8 +5,8 @@
 mod story;
 
 use coordinator_free_scheduler::{
-    ARCHIVE_MS, Config, Hash, Host, Input, JobId, Message, Millis, Node, Notice, Output, Pace,
-    PeerRecord, Profile, Query, SignedBatch, SignedManifest, Stamp, Verdict, wire,
+    ARCHIVE_MS, Config, Hash, Input, JobId, Message, Millis, Node, Notice, Output, PeerRecord,
+    Profile, Query, SignedBatch, SignedManifest, Stamp, Verdict, wire,
 };
 use proptest::{collection::vec, prelude::*, sample::Index, test_runner::RngSeed};
 use std::{
@@ -36,14 +36,7 @@ fn listener(number: usize) -> Node {
 
 fn listener_to(number: usize, signed: SignedManifest) -> Node {
     let me = truth::key(100 + number);
-    let mut node = Node::new(Config {
-        me,
-        incarnation: 1,
-        seed: 1,
-        pace: Pace::default(),
-        host: Host::default(),
-        work_factor: 0,
-    });
+    let mut node = Node::new(Config::new(me, 1, 1));
     node.resume(NOW);
     let from = truth::key(0);
     let manifest = Box::new(signed.open().expect("a manifest"));

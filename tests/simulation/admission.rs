@@ -1,9 +1,9 @@
 //! Anybody may submit, and keys cost nothing: what a flood of manifests can do, and what it cannot.
 use crate::explain::{agree, commit, open};
 use coordinator_free_scheduler::{
-    Config, DRAW_MS, FAVOUR_FUEL, Fault, Hash, Host, Input, JobId, JobState, LIMITS, Message,
-    Millis, Node, Notice, Output, Pace, PeerKey, Query, RETIRE_MS, Record, STAMP_UNITS_MIN,
-    SignedManifest, Stamp, WAITING_JOBS_MAX, WORKED_ON_JOBS_MAX, stamp_hashes,
+    Config, DRAW_MS, FAVOUR_FUEL, Fault, Hash, Input, JobId, JobState, LIMITS, Message, Millis,
+    Node, Notice, Output, PeerKey, Query, RETIRE_MS, Record, STAMP_UNITS_MIN, SignedManifest,
+    Stamp, WAITING_JOBS_MAX, WORKED_ON_JOBS_MAX, stamp_hashes,
 };
 use std::{collections::BTreeSet, time::Duration};
 use tests::{
@@ -21,9 +21,7 @@ const NOW: Millis = Millis(1_000);
 
 /// A node that lends nothing.
 fn node(seed: u64, work_factor: u32) -> Node {
-    let (me, pace) = (truth::key(9), Pace::default());
-    let mut node =
-        Node::new(Config { me, incarnation: seed, seed, pace, work_factor, host: Host::default() });
+    let mut node = Node::new(Config { work_factor, ..Config::new(truth::key(9), seed, seed) });
     node.resume(NOW);
     node
 }
@@ -139,14 +137,7 @@ fn a_draw_holds_for_a_while_and_over_a_restart() {
     assert_eq!(asked(&mut node, NOW, &ids[..64]), [], "and nobody is asked for what has lost");
     node.handle(later, Input::Tick);
     drain(&mut node, later, &mut disk);
-    let mut again = Node::new(Config {
-        host: Host::default(),
-        me: node.me(),
-        incarnation: 2,
-        seed: 2,
-        pace: Pace::default(),
-        work_factor: 0,
-    });
+    let mut again = Node::new(Config::new(node.me(), 2, 2));
     for record in disk {
         again.replay(NOW, record).expect("a node reads what it wrote");
     }

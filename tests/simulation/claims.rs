@@ -1,7 +1,7 @@
 //! What a stranger's word about its work is worth before it has delivered anything.
 use coordinator_free_scheduler::{
-    BEAT_MS, BEATS_MISSED, ClaimedUnits, Commit, Config, Host, Input, JobId, Millis, Node, Opening,
-    Pace, Span, Speed, Statement, UNRELEASED_MIN, commitment,
+    BEAT_MS, BEATS_MISSED, ClaimedUnits, Commit, Config, Input, JobId, Millis, Node, Opening, Pace,
+    Span, Speed, Statement, UNRELEASED_MIN, commitment,
 };
 use tests::{truth, voice::Voice};
 
@@ -10,14 +10,7 @@ const UNITS: u32 = 2_000;
 /// A node that takes part in a job of another's.
 fn listener() -> (Node, JobId) {
     let me = truth::key(9);
-    let mut node = Node::new(Config {
-        me,
-        incarnation: 1,
-        seed: 1,
-        pace: Pace::default(),
-        host: Host::default(),
-        work_factor: 0,
-    });
+    let mut node = Node::new(Config::new(me, 1, 1));
     node.resume(Millis(0));
     let signed = truth::manifest(truth::key(0), UNITS, UNITS, 1, 0);
     let (manifest, job) = (Box::new(signed.open().expect("a manifest")), signed.id());

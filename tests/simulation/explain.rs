@@ -1,10 +1,9 @@
 //! What a node says of a unit at each of its steps is what holds it up.
 use crate::audited::{attackers, audited};
 use coordinator_free_scheduler::{
-    ARCHIVE_MS, Answer, AuditStep, AuditTerms, Call, ClaimedUnits, Commit, Config, Hash, Host,
-    Input, JobId, JobWait, Mark, Millis, Node, Opening, Pace, PeerKey, Profile, Release,
-    SignedManifest, Span, Statement, Uncounted, UnitIndex, UnitStory, Verdict, Vouched,
-    VoucherStory, Wait, commitment,
+    ARCHIVE_MS, Answer, AuditStep, AuditTerms, Call, ClaimedUnits, Commit, Config, Hash, Input,
+    JobId, JobWait, Mark, Millis, Node, Opening, PeerKey, Profile, Release, SignedManifest, Span,
+    Statement, Uncounted, UnitIndex, UnitStory, Verdict, Vouched, VoucherStory, Wait, commitment,
     verify::audited::{Check, Member},
 };
 use std::{collections::BTreeSet, time::Duration};
@@ -16,14 +15,7 @@ const FUEL: u64 = 123;
 /// A node that lends nothing and hears of a job of another's.
 pub fn listener(signed: SignedManifest) -> (Node, JobId) {
     let me = truth::key(9);
-    let mut node = Node::new(Config {
-        me,
-        incarnation: 1,
-        seed: 1,
-        pace: Pace::default(),
-        host: Host::default(),
-        work_factor: 0,
-    });
+    let mut node = Node::new(Config::new(me, 1, 1));
     node.resume(Millis(0));
     let (manifest, job) = (Box::new(signed.open().expect("a manifest")), signed.id());
     node.handle(NOW, Input::Manifest { from: truth::key(0), signed, manifest });

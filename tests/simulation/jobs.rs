@@ -1,7 +1,5 @@
 //! Several jobs at once: weights, deadlines, the donor's word, memory.
-use coordinator_free_scheduler::{
-    Config, Host, Input, JobId, Millis, Node, Output, Pace, SignedManifest,
-};
+use coordinator_free_scheduler::{Config, Input, JobId, Millis, Node, Output, SignedManifest};
 use tests::{
     Scenario, World,
     scenario::{Cost, Dist},
@@ -52,14 +50,7 @@ fn a_deadline_is_kept_where_a_share_alone_would_miss_it() {
 /// A node alone with jobs that want this much memory each, MiB.
 fn node_with(slots: usize, memory_mib: u32, wanted: &[u32]) -> (Node, Vec<JobId>) {
     let me = truth::key(9);
-    let mut node = Node::new(Config {
-        me,
-        incarnation: 1,
-        seed: 1,
-        pace: Pace::default(),
-        host: Host::default(),
-        work_factor: 0,
-    });
+    let mut node = Node::new(Config::new(me, 1, 1));
     node.resume(NOW);
     let submit = |(salt, memory_mib): (usize, &u32)| {
         let signed = truth::manifest(me, 100, 100, 1, salt as u64);
