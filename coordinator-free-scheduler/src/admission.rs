@@ -314,11 +314,10 @@ impl Node {
         let Some(job) = self.jobs.get(&id) else { return };
         let submitter = job.manifest.owner;
         let Some(lot) = self.let_go(now, id, index) else { return };
+        if ended {
+            return self.settle(submitter, &lot);
+        }
         for (peer, record) in lot.records() {
-            if ended {
-                self.settled.add_all(peer, submitter, record);
-                continue;
-            }
             self.ledger.withdraw_all(peer, submitter, record);
             self.judge(now, peer, submitter);
         }

@@ -369,8 +369,13 @@ impl Node {
         let Some(lot) = self.let_go(now, id, index) else { return };
         let Some(job) = self.jobs.get_mut(&id) else { return };
         let submitter = job.manifest.owner;
-        lot.records().for_each(|(peer, record)| self.settled.add_all(peer, submitter, record));
         job.retired.insert(index, Retired { tally: lot.tally(), fuel: lot.mean_fuel() });
+        self.settle(submitter, &lot);
+    }
+
+    /// Keeps what a lot that this node has let go of said of peers.
+    pub(crate) fn settle(&mut self, submitter: PeerKey, lot: &Lot) {
+        lot.records().for_each(|(peer, record)| self.settled.add_all(peer, submitter, record));
     }
 
     /// Takes no part in a lot any more; answers it.

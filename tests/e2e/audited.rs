@@ -5,7 +5,6 @@ use crate::harness::{
 use serde_json::Value;
 use std::{collections::BTreeSet, fs};
 
-const TCP: [&str; 4] = ["--listen", "/ip4/127.0.0.1/tcp/0", "--cores", "1"];
 /// Bytes of the certificate that are changed, one at a time, spread over all of it.
 const CHANGES: usize = 41;
 
@@ -51,15 +50,7 @@ fn an_owner_that_is_killed_goes_on_and_proves_what_it_released() {
     const UNITS: u32 = 400;
     const ROUNDS: u32 = 2_000_000;
     let place = Place::new();
-    let key = place.network_key();
-    let private = [&TCP[..], &["--network-key", text(&key)]].concat();
-    let mut nodes = vec![Node::start(&place, "first", &private)];
-    let bootstrap = nodes[0].address();
-    let joining = [&private[..], &["--bootstrap", &bootstrap]].concat();
-    for name in ["second", "third", "owner"] {
-        nodes.push(Node::start(&place, name, &joining));
-    }
-    nodes[0].wait_peers(3);
+    let mut nodes = Node::private_grid(&place, ["first", "second", "third", "owner"]);
     let mut owner = nodes.pop().expect("the owner");
     let rest = format!("profile = \"audited=1e-3\"\n[units]\ncount = {UNITS}");
     let job = owner.submit(&place.job("walk", &module::walk(ROUNDS), &rest));

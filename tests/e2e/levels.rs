@@ -10,20 +10,11 @@ use std::{
 
 const UNITS: u32 = 400;
 const ROUNDS: u32 = 2_000_000;
-const TCP: [&str; 4] = ["--listen", "/ip4/127.0.0.1/tcp/0", "--cores", "1"];
 
 #[test]
 fn early_answers_are_fetched_while_an_audited_job_runs() {
     let place = Place::new();
-    let key = place.network_key();
-    let private = [&TCP[..], &["--network-key", text(&key)]].concat();
-    let mut nodes = vec![Node::start(&place, "first", &private)];
-    let bootstrap = nodes[0].address();
-    let joining = [&private[..], &["--bootstrap", &bootstrap]].concat();
-    for name in ["second", "third", "owner"] {
-        nodes.push(Node::start(&place, name, &joining));
-    }
-    nodes[0].wait_peers(3);
+    let mut nodes = Node::private_grid(&place, ["first", "second", "third", "owner"]);
     let owner = nodes.pop().expect("the owner");
     let rest = format!("profile = \"audited=1e-3\"\n[units]\ncount = {UNITS}");
     let job = owner.submit(&place.job("walk", &module::walk(ROUNDS), &rest));

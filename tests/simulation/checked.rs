@@ -1,6 +1,5 @@
 //! Checked jobs: one execution of each unit, whoever lies.
 use crate::{audited::attackers, run_to_the_last_unit};
-use std::time::Duration;
 use tests::{
     Scenario, World,
     scenario::{Churn, Kind, Network},
@@ -56,12 +55,7 @@ fn an_owner_that_comes_and_goes_loses_nothing() {
         let attacker = attackers(Kind::Naive, 0.25, 0.2);
         let scenario = Scenario { churn, network, attacker, check_every: 97, ..checked(seed) };
         let mut world = World::new(scenario);
-        for _ in 0..6 {
-            world.run_for(Duration::from_secs(9));
-            world.kill(0);
-            world.run_for(Duration::from_secs(4));
-            world.start(0);
-        }
+        crate::kill_the_owner_often(&mut world);
         let report = world.run().unwrap_or_else(|open| panic!("seed {seed}: {open}"));
         world.verify().unwrap_or_else(|wrong| panic!("seed {seed}: {wrong}"));
         assert_eq!((report.accepted, report.wrong_accepted), (600, 0), "seed {seed}: {report:?}");

@@ -52,6 +52,16 @@ fn run_to_the_last_unit(scenario: Scenario) -> (World, Report) {
     (world, report)
 }
 
+/// Kills the first peer six times, and starts it again each time.
+fn kill_the_owner_often(world: &mut World) {
+    for _ in 0..6 {
+        world.run_for(Duration::from_secs(9));
+        world.kill(0);
+        world.run_for(Duration::from_secs(4));
+        world.start(0);
+    }
+}
+
 #[test]
 fn honest_nodes_verify_everything_with_any_quorum() {
     for quorum in 1..=4 {

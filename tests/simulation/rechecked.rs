@@ -91,12 +91,7 @@ fn who_is_honest_costs_no_more_than_the_share() {
 fn an_owner_that_is_killed_finds_them_all_the_same() {
     for seed in 1..=2 {
         let mut world = World::new(rechecked(seed));
-        for _ in 0..6 {
-            world.run_for(Duration::from_secs(9));
-            world.kill(0);
-            world.run_for(Duration::from_secs(4));
-            world.start(0);
-        }
+        crate::kill_the_owner_often(&mut world);
         let report = world.run().unwrap_or_else(|open| panic!("seed {seed}: {open}"));
         assert_eq!(report.accepted, UNITS.into(), "seed {seed}: {report:?}");
         assert_caught(&world, &format!("seed {seed}"));

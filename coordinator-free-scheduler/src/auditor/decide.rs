@@ -117,7 +117,7 @@ impl Auditor {
         }
         let proofs = self.terms.proofs;
         let warm = self.proofs.known(proofs) >= MEMBERS_FEW;
-        let few = self.candidates().len() < MEMBERS_FEW;
+        let few = self.trusted().len() < MEMBERS_FEW;
         if self.to_run.len() < DRAW_BELOW {
             self.draw_tests(warm, few, rng);
         }
@@ -130,10 +130,16 @@ impl Auditor {
         parts(&self.candidates()).collect()
     }
 
-    /// Who may be on the roster by now.
-    fn candidates(&self) -> Vec<Member> {
+    /// Who is proven by now, without what only a roster tells of them.
+    fn trusted(&self) -> Vec<Member> {
         let mut members = self.proofs.members(self.terms.proofs);
         members.retain(|member| !self.told_lost.contains_key(&member.key));
+        members
+    }
+
+    /// The roster, as it would be now.
+    fn candidates(&self) -> Vec<Member> {
+        let mut members = self.trusted();
         members.iter_mut().for_each(|member| member.arch = arch_of(&self.hosts, member.key));
         circles::join(&mut members, |peer| {
             let link = self.hosts.get(&peer).and_then(|host| host.link.as_ref());

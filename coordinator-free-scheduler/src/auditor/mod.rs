@@ -194,7 +194,9 @@ impl Auditor {
         self.news = true;
         let Some((answer, nonce)) = answer else {
             self.unreadable.insert((unit, peer));
-            self.bonus.retain(|at, by| (*at, *by) != (unit, peer));
+            if self.bonus.get(&unit) == Some(&peer) {
+                self.bonus.remove(&unit);
+            }
             return;
         };
         if self.answers.contains_key(&(unit, peer)) {
@@ -203,7 +205,7 @@ impl Auditor {
         if self.ringers.rings(unit, peer, &answer, quota(self.units)) {
             self.want(unit);
         }
-        let same_class = self.is_alike(peer);
+        let same_class = arch_of(&self.hosts, peer) == self.arch();
         let own = self.own.get(&unit).map(|(answer, _)| answer);
         let first = answers_to(&self.answers, unit).next().is_none();
         self.proofs.answered(peer, unit, &answer, own, (first, same_class));
@@ -223,7 +225,7 @@ impl Auditor {
         if self.own.contains_key(&unit) {
             return;
         }
-        let arch = arch_of(&self.hosts, self.turn.me());
+        let arch = self.arch();
         for (peer, other) in answers_to(&self.answers, unit) {
             let same_class = arch_of(&self.hosts, peer) == arch;
             self.proofs.compared(peer, unit, (other, &answer), same_class);
@@ -244,9 +246,9 @@ impl Auditor {
         self.hosts.insert(peer, host);
     }
 
-    /// Whether a peer says that it has the class of processors that this node has.
-    fn is_alike(&self, peer: PeerKey) -> bool {
-        arch_of(&self.hosts, peer) == arch_of(&self.hosts, self.turn.me())
+    /// The class of processors of this signer.
+    fn arch(&self) -> u8 {
+        arch_of(&self.hosts, self.turn.me())
     }
 
     /// The seed of a pass.
@@ -289,6 +291,7 @@ impl Auditor {
             AuditStep::Began { seeds } => return self.begin(*seeds),
             _ => {}
         }
+        let arch = self.arch();
         let Some(audit) = &mut self.audit else {
             return self.prove(step);
         };
@@ -299,7 +302,6 @@ impl Auditor {
             Some((key, Vouch { member: check.member, answer: answer.clone() }))
         };
         let own = |unit: &UnitIndex| self.own.get(unit).map(|(answer, _)| answer.clone());
-        let arch = arch_of(&self.hosts, self.turn.me());
         match step {
             AuditStep::Revealed(all) => {
                 let places = all.iter().filter_map(|one| Some((one.unit, one.member?)));

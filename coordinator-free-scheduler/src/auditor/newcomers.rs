@@ -14,10 +14,9 @@ impl Auditor {
             return true;
         }
         let known = self.released.contains(&unit) || self.own.contains_key(&unit);
-        let room = self.bonus.len() < quota(self.units) && !known;
-        let had = self.bonus.values().filter(|other| **other == peer).count();
-        let takes =
-            room && had < 2 * usize::from(self.terms.proofs) && !self.bonus.contains_key(&unit);
+        let room = self.bonus.len() < quota(self.units) && !self.bonus.contains_key(&unit);
+        let had = || self.bonus.values().filter(|other| **other == peer).count();
+        let takes = room && !known && had() < 2 * usize::from(self.terms.proofs);
         if takes {
             self.bonus.insert(unit, peer);
         }

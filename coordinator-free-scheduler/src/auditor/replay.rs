@@ -1,5 +1,5 @@
 //! A signer's audit, told again from what it said and from the answers: whether its verdicts follow.
-use super::{Auditor, arch_of};
+use super::Auditor;
 use crate::{
     Answer, AuditStep, Hash, Host, LotIndex, Manifest, Nonce, PeerKey, Release, UnitIndex,
     seed_before,
@@ -354,9 +354,8 @@ fn waits(step: &AuditStep) -> bool {
 impl Auditor {
     /// How many classes of processors there are among its members and this signer.
     fn arches(&self) -> usize {
-        let own = arch_of(&self.hosts, self.turn.me());
         let of_members = self.roster.iter().map(|member| member.arch);
-        of_members.chain([own]).collect::<BTreeSet<u8>>().len()
+        of_members.chain([self.arch()]).collect::<BTreeSet<u8>>().len()
     }
 
     /// What it came to, if it is at its end.

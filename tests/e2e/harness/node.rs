@@ -51,6 +51,20 @@ impl Node {
         node
     }
 
+    /// Starts nodes of one processor each that share a key, over TCP, and waits until the first knows all.
+    pub fn private_grid<const N: usize>(place: &super::Place, names: [&str; N]) -> Vec<Node> {
+        let key = place.network_key();
+        let mut options = vec!["--listen", "/ip4/127.0.0.1/tcp/0", "--cores", "1"];
+        options.extend(["--network-key", super::text(&key)]);
+        let first = Node::start(place, names[0], &options);
+        let bootstrap = first.address();
+        options.extend(["--bootstrap", &bootstrap]);
+        let others = names[1..].iter().map(|name| Node::start(place, name, &options));
+        let others: Vec<Node> = others.collect();
+        first.wait_peers(others.len() as u64);
+        [first].into_iter().chain(others).collect()
+    }
+
     /// Starts it again, on the same data and with the same options.
     pub fn restart(&mut self) {
         assert!(self.process.is_none(), "{} still runs", self.name);

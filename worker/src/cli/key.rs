@@ -1,13 +1,12 @@
 //! `dugnad key`: who this node is, and whose.
 use super::Failure;
-use super::node;
+use super::node::{self, NodeArguments};
 use crate::{
-    config,
     host::{read_link, remove_link, write_link},
     keys::{DonorKey, Identity},
     net,
+    store::disk,
 };
-use clap::builder::FalseyValueParser;
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -20,8 +19,8 @@ pub struct Arguments {
 
 #[derive(clap::Subcommand, Debug)]
 enum Command {
-    /// Show the key of this node, and the donor that it is linked to.
-    Show(Where),
+    /// Show the key of this node, which need not run, and the donor that it is linked to.
+    Show(NodeArguments),
     /// Say that this machine is yours, like others that you link with the same file: audits count all of
     /// them as one voter.
     Link {
@@ -29,21 +28,10 @@ enum Command {
         #[arg(value_name = "FILE")]
         donor_key: PathBuf,
         #[command(flatten)]
-        at: Where,
+        at: NodeArguments,
     },
     /// Take the link of this node away.
-    Unlink(Where),
-}
-
-/// Which node is meant; it need not run.
-#[derive(clap::Args, Debug)]
-struct Where {
-    /// The node's data directory [default: ~/.local/share/dugnad].
-    #[arg(long, env = "DUGNAD_DATA_DIR", value_name = "DIR")]
-    data_dir: Option<PathBuf>,
-    /// Answer in JSON.
-    #[arg(long, env = "DUGNAD_JSON", value_parser = FalseyValueParser::new())]
-    json: bool,
+    Unlink(NodeArguments),
 }
 
 /// The JSON of a key.
@@ -55,8 +43,8 @@ struct Told {
 
 pub fn main(arguments: Arguments) -> Result<(), Failure> {
     let (Command::Show(at) | Command::Unlink(at) | Command::Link { at, .. }) = &arguments.command;
-    let dir = at.data_dir.clone().map_or_else(config::data_dir_default, Ok).map_err(failed)?;
-    std::fs::create_dir_all(&dir)
+    let dir = at.dir().map_err(failed)?;
+    disk::make_private_dir(&dir)
         .map_err(|error| Failure::Failed(format!("{}: {error}", dir.display())))?;
     let identity = Identity::load_or_create(&dir).map_err(failed)?;
     match &arguments.command {

@@ -20,13 +20,14 @@ pub struct NodeArguments {
 }
 
 impl NodeArguments {
+    /// Its data directory.
+    pub fn dir(&self) -> Result<PathBuf, Error> {
+        self.data_dir.clone().map_or_else(data_dir_default, Ok)
+    }
+
     /// The node that runs on the data directory.
     pub async fn connect(&self) -> Result<Grid, Failure> {
-        let dir = match &self.data_dir {
-            Some(dir) => dir.clone(),
-            None => data_dir_default()?,
-        };
-        Ok(Grid::connect_dir(dir).await?)
+        Ok(Grid::connect_dir(self.dir()?).await?)
     }
 }
 

@@ -257,7 +257,7 @@ impl RunConfig {
 }
 
 /// Where data is kept where nobody says otherwise.
-pub fn data_dir_default() -> Result<PathBuf, ConfigError> {
+fn data_dir_default() -> Result<PathBuf, ConfigError> {
     let home = std::env::home_dir().filter(|home| !home.as_os_str().is_empty());
     Ok(home.ok_or(ConfigError::NoDataDir)?.join(".local/share/dugnad"))
 }
