@@ -12,8 +12,10 @@ mod driver;
 mod host;
 mod invite;
 mod keys;
+mod project;
 mod signed;
 mod telemetry;
+mod trial;
 mod unit;
 
 use {dugnad_api as api, dugnad_exec as exec, dugnad_net as net, dugnad_store as store};

@@ -53,6 +53,11 @@ use toml::Spanned;
 /// Largest job file, bytes.
 pub const JOB_FILE_BYTES_MAX: u64 = 1 << 20;
 
+/// The folder of outputs that are known beforehand, beside a job file, …
+const KNOWN_DIR: &str = "known";
+/// … and these.
+const KNOWN: &str = "known/*.out";
+
 /// The highest priority of a job.
 pub const PRIORITY_MAX: u8 = 100;
 
@@ -162,6 +167,38 @@ impl JobFile {
         &self.job.name
     }
 
+    /// The folder that its paths are relative to.
+    pub fn dir(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new(""))
+    }
+
+    /// Where its module lies, or will when it is built.
+    pub fn module_place(&self) -> PathBuf {
+        self.dir().join(self.job.module.get_ref())
+    }
+
+    /// Where its module lies.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn module(&self) -> Result<PathBuf, Error> {
+        Ok(self.resolve(&self.job.module)?)
+    }
+
+    /// The outputs that are known beforehand: the ringers, or, without any, the files `known/*.out` beside
+    /// the job file, named as ringers are.
+    ///
+    /// # Errors
+    /// A file cannot be read, or bears no number.
+    pub fn known(&self) -> Result<Vec<Ringer>, Error> {
+        let beside = Spanned::new(0..0, KNOWN.to_owned());
+        match &self.job.ringers {
+            Some(_) => self.ringers(),
+            None if self.dir().join(KNOWN_DIR).is_dir() => self.named_outputs(&beside),
+            None => Ok(Vec::new()),
+        }
+    }
+
     /// The job, with the files that it names looked up now.
     ///
     /// # Errors
@@ -245,9 +282,12 @@ impl JobFile {
         self.job.checkers.iter().map(of).collect()
     }
 
-    /// Outputs that are known, by files that bear the number of their unit.
     fn ringers(&self) -> Result<Vec<Ringer>, Error> {
-        let Some(pattern) = &self.job.ringers else { return Ok(Vec::new()) };
+        self.job.ringers.as_ref().map_or(Ok(Vec::new()), |pattern| self.named_outputs(pattern))
+    }
+
+    /// Outputs in files that bear the numbers of their units.
+    fn named_outputs(&self, pattern: &Spanned<String>) -> Result<Vec<Ringer>, Error> {
         let of = |path: PathBuf| {
             let name = path.file_stem().and_then(|name| name.to_str());
             let Some(unit) = name.and_then(|name| name.parse::<u32>().ok()) else {
@@ -299,10 +339,6 @@ impl JobFile {
                 Err(self.error(path.span(), format!("there is no file {}", resolved.display())))
             }
         }
-    }
-
-    fn dir(&self) -> &Path {
-        self.path.parent().unwrap_or(Path::new(""))
     }
 
     fn error(&self, span: Range<usize>, problem: String) -> JobFileError {

@@ -25,6 +25,10 @@ pub enum RunError<E> {
     Input(postcard::Error),
     /// The output has no postcard form.
     Output(postcard::Error),
+    /// The input is not the JSON of the type the task takes.
+    JsonInput(serde_json::Error),
+    /// The output has no JSON form.
+    JsonOutput(serde_json::Error),
     /// The task itself said no.
     Task(E),
 }
@@ -42,7 +46,11 @@ impl<E: Display> Display for RunError<E> {
             RunError::Input(error) => {
                 write!(f, "standard input is not what this task takes: {error}")
             }
+            RunError::JsonInput(error) => {
+                write!(f, "standard input is not the JSON that this task takes: {error}")
+            }
             RunError::Output(error) => write!(f, "the output cannot be encoded: {error}"),
+            RunError::JsonOutput(error) => write!(f, "the output cannot be encoded: {error}"),
             RunError::Task(error) => write!(f, "{error}"),
         }
     }
@@ -59,6 +67,24 @@ where
         let input = postcard::from_bytes(&input).map_err(RunError::Input)?;
         let output = task(input).map_err(RunError::Task)?;
         postcard::to_allocvec(&output).map_err(RunError::Output)
+    }))
+}
+
+/// Runs `task` from JSON on standard input to a line of JSON on standard output.
+///
+/// Numbers that JSON does not know, infinities and NaN, are written as `null`.
+pub fn run_json<In, Out, E>(task: impl FnOnce(In) -> Result<Out, E>) -> Ended
+where
+    In: DeserializeOwned,
+    Out: Serialize,
+    E: Display,
+{
+    report(run_through(|input| {
+        let input = serde_json::from_slice(&input).map_err(RunError::JsonInput)?;
+        let output = task(input).map_err(RunError::Task)?;
+        let mut line = serde_json::to_vec(&output).map_err(RunError::JsonOutput)?;
+        line.push(b'\n');
+        Ok(line)
     }))
 }
 

@@ -1,8 +1,9 @@
 //! What a task program links: standard streams, typed input and output, progress, plain and stepped
 //! units.
 //!
-//! A unit's outcome may depend on nothing but its input, so this crate offers no clock, no random
-//! numbers and no files. It builds three ways from the same source:
+//! A unit's outcome may depend on nothing but its input and the job's seed, so this crate offers no
+//! clock and no files, and [`random`] numbers that are the same wherever the unit runs. It builds
+//! three ways from the same source:
 //!
 //! * `wasm32-unknown-unknown` without std: the smallest modules; the few WASI calls are imported
 //!   here directly, and [`command!`] and [`plain_unit!`] bring allocator and panic handler along;
@@ -16,6 +17,7 @@
 //! #[derive(serde::Deserialize)]
 //! struct Sides(u32, u32);
 //!
+//! #[dugnad_guest::unit]
 //! fn area(sides: Sides) -> Result<u64, &'static str> {
 //!     match sides {
 //!         Sides(0, _) | Sides(_, 0) => Err("a side of length 0"),
@@ -23,8 +25,13 @@
 //!     }
 //! }
 //!
-//! dugnad_guest::command!(dugnad_guest::run(area));
+//! #[test]
+//! fn a_square_has_an_area() {
+//!     assert_eq!(area(Sides(3, 3)), Ok(9));
+//! }
 //! ```
+//!
+//! The attribute is for `fn(In) -> Result<Out, E>`; [`command!`] for whatever else makes an [`Ended`].
 //!
 //! It is not a runtime: nothing here outlives the unit, and nothing is shared between units.
 #![no_std]
@@ -37,6 +44,7 @@ mod command;
 mod index;
 pub mod math;
 pub mod plain;
+pub mod random;
 pub mod stepped;
 
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
@@ -46,7 +54,8 @@ mod streams;
 #[path = "streams_std.rs"]
 mod streams;
 
-pub use command::{Ended, RunError, exit, run, run_bytes, run_verify};
+pub use command::{Ended, RunError, exit, run, run_bytes, run_json, run_verify};
+pub use dugnad_guest_macros::unit;
 pub use index::{NotAnIndex, unit_index};
 pub use streams::{StreamError, progress, stdin_bytes, write_stderr, write_stdout};
 

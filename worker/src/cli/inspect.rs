@@ -2,7 +2,7 @@
 use super::{Failure, node, pass};
 use crate::exec::Anatomy;
 use serde::Serialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What `dugnad inspect` takes.
 #[derive(clap::Args, Debug)]
@@ -33,10 +33,15 @@ struct Report {
 }
 
 pub fn main(arguments: Arguments) -> Result<(), Failure> {
-    let module = node::read_file(&arguments.module)?;
-    let anatomy = pass::looked_over(&arguments.module, |sandbox| sandbox.anatomy(&module))?;
+    show(&arguments.module, arguments.json)
+}
+
+/// Shows what the module in `file` is.
+pub fn show(file: &Path, json: bool) -> Result<(), Failure> {
+    let module = node::read_file(file)?;
+    let anatomy = pass::looked_over(file, |sandbox| sandbox.anatomy(&module))?;
     let report = Report::of(anatomy);
-    match arguments.json {
+    match json {
         true => node::say_json(&report),
         false => report.lines().iter().try_for_each(|line| node::say(line)),
     }

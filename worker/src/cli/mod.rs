@@ -1,4 +1,5 @@
 //! The command line: one file a command, exit codes in one place.
+mod build;
 mod cancel;
 mod cell;
 mod demo;
@@ -8,12 +9,14 @@ mod fetch;
 mod inspect;
 mod invite;
 mod key;
+mod new;
 mod node;
 mod pass;
 mod peers;
 mod run;
 mod status;
 mod submit;
+mod test;
 mod verify;
 mod watch;
 
@@ -34,6 +37,12 @@ enum Command {
     Run(Box<run::Arguments>),
     /// Start a whole grid on this machine and watch it work.
     Demo(demo::Arguments),
+    /// Begin a task project, in Rust or C.
+    New(new::Arguments),
+    /// Build a task project with the compiler that is here, or say what to install.
+    Build(build::Arguments),
+    /// Try some units of a job on this machine, and say what makes it unfit for a grid.
+    Test(test::Arguments),
     /// Submit a job.
     Submit(submit::Arguments),
     /// Watch a job until it ends.
@@ -100,6 +109,9 @@ pub fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Run(arguments) => run::main(*arguments),
         Command::Demo(arguments) => demo::main(arguments),
+        Command::New(arguments) => new::main(arguments),
+        Command::Build(arguments) => build::main(arguments),
+        Command::Test(arguments) => test::main(arguments),
         Command::Submit(arguments) => submit::main(arguments),
         Command::Watch(arguments) => watch::main(arguments),
         Command::Fetch(arguments) => fetch::main(arguments),

@@ -7,9 +7,11 @@ use super::{
     backend::{Handle, failed},
     event::Command,
     levels::Page,
-    shown::ending,
 };
-use crate::api::{Backend, Refusal};
+use crate::{
+    api::{Backend, Refusal},
+    unit::ending,
+};
 use bytes::Bytes;
 use coordinator_free_scheduler as mind;
 use coordinator_free_scheduler::{Best, Hash, JobId, Outcome, PeerKey, UnitIndex};

@@ -2,10 +2,10 @@
 //!
 //! What it is not: a decision. The mind says what holds things up; here each is given its sentence.
 use super::{
-    shown::{ending, failure, shown, waits_for},
+    shown::{failure, shown, waits_for},
     status::Standing,
 };
-use crate::{api::profile_of, net};
+use crate::{api::profile_of, net, unit::ending};
 use coordinator_free_scheduler::{
     self as mind, Answer, JobWait, Mark, Outcome, PeerKey, Uncounted, UnitIndex, Verdict, Void,
     Vouched, Wait,

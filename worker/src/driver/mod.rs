@@ -32,11 +32,12 @@ pub use error::DriverError;
 pub use runs::Lies;
 
 use crate::{
-    exec::{Executor, Program, RunTag, Setup},
+    exec::{Executor, RunTag, Setup},
     keys::Identity,
     net::{Net, NetConfig, NetEvent, Topic},
     store::{Store, StoreError},
     telemetry::Metrics,
+    unit::this_program,
 };
 use assets::Assets;
 use checkpoints::Checkpoints;
@@ -96,11 +97,6 @@ pub struct Parts {
 }
 
 /// How the executor starts this program anew, as one that runs guests.
-fn this_program() -> Result<Program, DriverError> {
-    let path = std::env::current_exe().map_err(DriverError::Program)?;
-    Ok(Program { path, arguments: vec!["cell".into()] })
-}
-
 /// The loop's own state.
 pub struct Driver {
     node: Node,
@@ -144,7 +140,7 @@ impl Driver {
         let executor = Arc::new(Executor::new(Setup {
             cores,
             memory_mib: memory_mib.into(),
-            program: this_program()?,
+            program: this_program().map_err(DriverError::Program)?,
             cache: compiled,
             cache_key: keys.cache_secret(),
         })?);

@@ -1,7 +1,7 @@
 //! Verdicts and standings as the API shows them.
 use super::status::Standing;
-use crate::{net, telemetry::outcome_kind};
-use coordinator_free_scheduler::{AuditView, JobState, Outcome, Profile, Verdict};
+use crate::{net, unit::ending};
+use coordinator_free_scheduler::{AuditView, JobState, Profile, Verdict};
 use dugnad_client::{AuditStage, AuditStatus, BlobHash, JobStatus, LevelCounts, RecheckStatus};
 
 /// Why a decided unit has no output, in a few words.
@@ -10,16 +10,6 @@ pub fn failure(verdict: &Verdict) -> String {
         Verdict::Open => "not decided yet".into(),
         Verdict::Failed(reason) => reason.to_string(),
         Verdict::Verified { answer, .. } => ending(&answer.outcome),
-    }
-}
-
-/// How a run ended, in a few words.
-pub fn ending(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Exit { code, .. } => format!("exit code {code}"),
-        Outcome::Trap(class) => format!("trap: {class:?}"),
-        Outcome::Invalid(reason) => format!("invalid module: {reason:?}"),
-        Outcome::OutOfFuel | Outcome::OutputTooLarge => outcome_kind(outcome).replace('_', " "),
     }
 }
 
