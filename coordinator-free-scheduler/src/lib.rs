@@ -62,6 +62,7 @@ pub use job::{Job, JobState, JobStatus};
 pub use levels::{Best, Level, LevelTally};
 pub use lot::{Changes, Lot, MeanFuel, Silence, Tally};
 pub use model::{
+    about::*,
     audit::*,
     host::*,
     ids::*,

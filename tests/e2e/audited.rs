@@ -102,8 +102,8 @@ fn assert_explained(owner: &Node, job: &str, units: u32, peers: BTreeSet<String>
     let whole = owner.json(&["explain", job]);
     assert_eq!(names(&whole["peers"]), peers, "all but the owner: {whole}");
     assert_eq!(
-        (field(&whole, "waits_for"), &whole["audit"]["stage"]),
-        (&"nothing: it is done".into(), &"released".into())
+        (field(&whole, "text"), &whole["audit"]["stage"]),
+        (&"waits for nothing: it is done".into(), &"released".into())
     );
     let stories = || (0..units).map(|unit| owner.json(&["explain", job, &unit.to_string()]));
     let checked =

@@ -253,8 +253,8 @@ fn assert_explained(node: &Node, job: &str, mut peers: [String; 2]) {
     peers.sort_unstable();
     let whole = node.json(&["explain", job]);
     assert_eq!(
-        (&whole["waits_for"], &whole["profile"]),
-        (&"nothing: it is done".into(), &"quorum=2".into())
+        (&whole["text"], &whole["profile"]),
+        (&"waits for nothing: it is done".into(), &"quorum=2".into())
     );
     assert_eq!(names(&whole["peers"]), peers);
     let unit = node.json(&["explain", &job[..8], "3"]);
@@ -268,7 +268,7 @@ fn assert_explained(node: &Node, job: &str, mut peers: [String; 2]) {
     }
     for told in [&["explain", job][..], &["explain", job, "3"]] {
         let told = node.try_command(told).stdout;
-        assert!(told.starts_with("waits for  nothing"), "{told}");
+        assert!(told.starts_with("waits for nothing"), "{told}");
         assert!(peers.iter().all(|peer| told.contains(peer)), "{told}");
     }
     node.try_command(&["explain", job, "12"]).refused(1, &["12 units", "no unit 12"]);
@@ -291,13 +291,13 @@ fn a_job_that_nobody_can_help_with_says_so() {
     let node = Node::start(&place, "node", &[&LOCAL[..], &["--network-key", text(&key)]].concat());
     let job = node.submit(&place.job("alone", &module::echo(), "[units]\ncount = 1"));
     let told = node.json(&["explain", &job]);
-    assert!(told["waits_for"].as_str().is_some_and(|told| told.contains("nobody is connected")));
+    assert!(told["text"].as_str().is_some_and(|told| told.contains("nobody is connected")));
     wait_for("its own answer", || {
         let unit = node.json(&["explain", &job, "0"]);
         (names(&unit["vouchers"]) == [node.peer()]).then_some(())
     });
     let told = node.try_command(&["explain", &job, "0"]).stdout;
-    assert!(told.starts_with("waits for  more answers: 1 of 2"), "{told}");
+    assert!(told.starts_with("waits for more answers: 1 of 2"), "{told}");
 }
 
 /// Who may read what, over HTTP.

@@ -2,11 +2,11 @@
 //! another protocol, and says so in its names (`/dugnad/…/1`, `dugnad 1 …`); only while there has been
 //! no release may the bytes change under the same names.
 use coordinator_free_scheduler::{
-    Answer, AuditStep, AuditTerms, Call, ClaimedUnits, Commit, Hash, Head, Host, InvalidReason,
-    JobId, Link, LotNews, Manifest, Message, Opening, Outcome, PeerKey, Place, Profile, Query,
-    Record, Release, RunLimits, SealedAnswer, Signature, SignedBatch, SignedManifest, Span, Speed,
-    Stamp, Statement, Step, TableDirectory, TablePage, Trace, TrapClass, UnitEntry, Units, Void,
-    Work, commitment, seed_before,
+    About, Answer, AuditStep, AuditTerms, Call, ClaimedUnits, Commit, Hash, Head, Host,
+    InvalidReason, JobId, Link, LotNews, Manifest, Message, Opening, Outcome, PeerKey, Place,
+    Profile, Query, Record, Release, RunLimits, SealedAnswer, Signature, SignedBatch,
+    SignedManifest, Span, Speed, Stamp, Statement, Step, TableDirectory, TablePage, Trace,
+    TrapClass, UnitEntry, Units, Void, Work, commitment, seed_before,
     statement::Batch,
     trace,
     verify::audited::{Check, Member},
@@ -49,6 +49,12 @@ fn manifest(units: Units) -> Manifest {
     Manifest {
         owner: PeerKey([3; 32]),
         name: "golden".into(),
+        about: About {
+            description: "what is golden stays".into(),
+            tags: vec!["wire".into(), "bytes-1".into()],
+            licence: "CC0-1.0".into(),
+            contact: "golden.example".into(),
+        },
         work: work(units),
         profile: Profile::quorum(2),
         merge: Some(hash(4)),

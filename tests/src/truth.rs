@@ -1,6 +1,6 @@
 //! What is true in a simulated world: who is who, which jobs there are, which answers are right.
 use coordinator_free_scheduler::{
-    Answer, ENGINE, Hash, JobId, LeastCheckers, Manifest, Nonce, Outcome, PeerKey, Profile,
+    About, Answer, ENGINE, Hash, JobId, LeastCheckers, Manifest, Nonce, Outcome, PeerKey, Profile,
     RunLimits, Signature, SignedManifest, Stamp, UnitIndex, Units, Work, seed_before, stamp_hashes,
     verify::audited::PASSES_MAX,
 };
@@ -53,6 +53,7 @@ pub fn urgent(
     let manifest = Manifest {
         owner,
         name: "simulated".into(),
+        about: About::default(),
         work,
         profile,
         merge: None,

@@ -38,7 +38,7 @@ const IMPURE: [(&str, &str); 10] = [
     ("unsafe", "the mind has none"),
 ];
 /// Hosts that text may point to. Names ending in `.example` are free for examples.
-const HOSTS: [&str; 12] = [
+const HOSTS: [&str; 13] = [
     "127.0.0.1",
     "blake3.io",
     "crates.io",
@@ -51,6 +51,7 @@ const HOSTS: [&str; 12] = [
     "www.apache.org",
     "www.rust-lang.org",
     "www.w3.org",
+    "ziglang.org",
 ];
 /// Paths that exist on somebody's machine only.
 const MACHINE_PATHS: [&str; 4] = ["/root/", "/home/", "/work/", "/Users/"];
@@ -322,6 +323,23 @@ fn hosts_of(line: &str) -> Vec<&str> {
 
 fn known_host(host: &str) -> bool {
     HOSTS.contains(&host) || host.ends_with(".example")
+}
+
+#[test]
+fn every_error_of_the_client_stands_in_the_table_of_errors() {
+    let read = |path: &str| fs::read_to_string(root().join(path)).expect(path);
+    let (errors, table) = (read("sdk/client/src/error.rs"), read("docs/errors.md"));
+    let variants = errors.split_once("pub enum Error {").expect("the errors").1;
+    let variants = variants.split_once("\n}").expect("their end").0.lines();
+    let names = variants.filter_map(|line| {
+        let name = first_name(line.strip_prefix("    ")?);
+        name.starts_with(char::is_uppercase).then_some(name)
+    });
+    let names: Vec<&str> = names.collect();
+    assert!(names.len() > 10, "{names:?}");
+    none(names.into_iter().filter(|name| !table.contains(&format!("| `{name}` |"))).map(|name| {
+        format!("docs/errors.md: no row for `{name}` with its cause and what to do about it")
+    }));
 }
 
 #[test]

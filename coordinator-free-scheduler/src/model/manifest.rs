@@ -3,8 +3,8 @@
 //! [`Work`] is what is computed and has its own name, so that nothing a guest sees depends on who
 //! asks; the rest says who asks and how much proof they want.
 use crate::{
-    CHECKERS_MAX, CHECKERS_SPANS_MAX, Hash, JobId, LeastCheckers, LotIndex, PeerKey, Span, Stamp,
-    UnitIndex, WorkId, wire::WireError,
+    About, AboutError, CHECKERS_MAX, CHECKERS_SPANS_MAX, Hash, JobId, LeastCheckers, LotIndex,
+    PeerKey, Span, Stamp, UnitIndex, WorkId, wire::WireError,
 };
 use alloc::{string::String, vec::Vec};
 use serde::{Deserialize, Serialize};
@@ -200,6 +200,8 @@ pub struct Manifest {
     pub owner: PeerKey,
     /// What people call it.
     pub name: String,
+    /// What it is for.
+    pub about: About,
     /// What is computed.
     pub work: Work,
     /// How much proof is wanted.
@@ -320,6 +322,7 @@ impl Manifest {
             return Err(ManifestError::LotUnits(self.lot_units));
         }
         self.check_checkers()?;
+        self.about.check()?;
         if self.priority == 0 || self.priority > PRIORITY_MAX {
             return Err(ManifestError::Priority(self.priority));
         }
@@ -406,6 +409,8 @@ pub enum ManifestError {
         /// Executions allowed.
         max_executions: u8,
     },
+    /// What is said of it is too long, or not for people's eyes.
+    About(AboutError),
     /// More than all units, percent.
     Recheck(u8),
     /// A figure of [`AuditTerms`] outside its limits.
@@ -423,6 +428,12 @@ pub enum ManifestError {
     NoCheckers,
     /// [`Manifest::checkers`] names units that are not there, none or too many checkers, or is too long.
     Checkers,
+}
+
+impl From<AboutError> for ManifestError {
+    fn from(error: AboutError) -> Self {
+        ManifestError::About(error)
+    }
 }
 
 impl From<WireError> for ManifestError {
@@ -456,6 +467,7 @@ impl core::fmt::Display for ManifestError {
                 f,
                 "quorum={n} with at most {max_executions} executions; a quorum is 1 to {QUORUM_MAX} and within its executions"
             ),
+            ManifestError::About(error) => write!(f, "{error}"),
             ManifestError::Recheck(percent) => {
                 write!(f, "{percent} % of the units to be computed again; 0 to 100 are possible")
             }

@@ -1,4 +1,5 @@
 //! The values that peers exchange. Their postcard bytes are frozen by golden tests.
+pub mod about;
 pub mod audit;
 pub mod host;
 pub mod ids;

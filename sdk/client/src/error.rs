@@ -61,11 +61,45 @@ pub enum Error {
     /// `job.toml` is wrong.
     #[error(transparent)]
     JobFile(#[from] JobFileError),
+    /// A bundle is not whole.
+    #[error("{} is no bundle that can be used: {why}; get it again, or make it anew", path.display())]
+    Bundle {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        why: String,
+    },
     /// The units asked for cannot be a job.
     #[error("these units make no job: {problem}")]
     Units {
         /// What is wrong with them.
         problem: String,
+    },
+    /// A unit came to no output.
+    #[error("unit {unit} of job {} failed: {outcome}{}", job.short(), said(stderr))]
+    UnitFailed {
+        /// The job.
+        job: JobId,
+        /// The unit.
+        unit: u32,
+        /// How it ended, in a few words.
+        outcome: String,
+        /// What it wrote to standard error when the node ran it again.
+        stderr: String,
+    },
+    /// The output of a unit is not what the program expects.
+    #[error("the output of unit {unit} is not what was expected: {problem}")]
+    Output {
+        /// The unit.
+        unit: u32,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Somebody stopped the job.
+    #[error("job {} was cancelled", job.short())]
+    Cancelled {
+        /// The job.
+        job: JobId,
     },
     /// The short form of a job's id fits none, or more than one.
     #[error("{problem}: {prefix:?} (`dugnad status` lists the jobs)")]
@@ -106,6 +140,12 @@ impl Error {
     pub(crate) fn file(path: impl AsRef<Path>, source: io::Error) -> Error {
         Error::File { path: path.as_ref().to_path_buf(), source }
     }
+}
+
+/// The last line of what a unit said, for a sentence.
+fn said(stderr: &str) -> String {
+    let last = stderr.lines().rev().find(|line| !line.trim().is_empty());
+    last.map(|line| format!(": {}", line.trim())).unwrap_or_default()
 }
 
 /// reqwest hides what the system said behind itself; a person needs the last link of the chain.

@@ -14,6 +14,8 @@ pub struct JobStory {
     pub state: JobState,
     /// How much proof makes a unit verified, as in a job request.
     pub profile: String,
+    /// No unit: that is another request.
+    pub unit: Option<u32>,
     /// How many units it has.
     pub units: u64,
     /// Units with an answer that may be relied on.
@@ -24,8 +26,12 @@ pub struct JobStory {
     pub running: u64,
     /// Units nobody works on.
     pub queued: u64,
-    /// What it waits for, in a sentence.
-    pub waits_for: String,
+    /// Why it stands there, in a word for programs; `none` where nothing is waited for.
+    pub reason: String,
+    /// The same in a sentence: what it waits for.
+    pub text: String,
+    /// What would end the wait, if anything does.
+    pub until: Option<String>,
     /// Its gossip lots.
     pub lots: Vec<LotStory>,
     /// Who took part, in the lots that the node is in; those with the most commits first.
@@ -90,8 +96,12 @@ pub struct UnitStory {
     pub unit: u32,
     /// What it has come to.
     pub state: UnitState,
-    /// What it waits for, in a sentence.
-    pub waits_for: String,
+    /// Why it stands there, in a word for programs; `none` where nothing is waited for.
+    pub reason: String,
+    /// The same in a sentence: what it waits for.
+    pub text: String,
+    /// What would end the wait, if anything does.
+    pub until: Option<String>,
     /// Who committed to it.
     pub vouchers: Vec<VoucherStory>,
     /// Who says to be on it.

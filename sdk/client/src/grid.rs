@@ -1,8 +1,8 @@
 //! The grid as one node shows it: every call is a request to that node.
 use crate::route::{self, Answer};
 use crate::{
-    ApiAddress, BlobHash, Error, Fetched, JobId, JobSpec, JobStatus, Level, NodeStatus, PeerStatus,
-    Submitted, UnitResult, Written, early, events,
+    ApiAddress, BlobHash, Error, Fetched, Job, JobId, JobSpec, JobStatus, Level, NodeStatus,
+    PeerStatus, Submitted, UnitLog, UnitResult, Written, early, events,
     explain::{JobStory, UnitStory},
     fetch, json, results, submit,
 };
@@ -27,11 +27,19 @@ pub struct Grid {
 }
 
 impl Grid {
+    /// Connects to this user's node: the one that runs on [`data_dir_default`](crate::data_dir_default).
+    ///
+    /// # Errors
+    /// As [`connect_dir`](Self::connect_dir).
+    pub async fn connect() -> Result<Grid, Error> {
+        Grid::connect_dir(crate::data_dir_default()?).await
+    }
+
     /// Connects to the node at `address` and makes sure that it answers.
     ///
     /// # Errors
     /// [`Error::NoNode`] if nobody answers there; [`Error::Refused`] if the token is wrong.
-    pub async fn connect(address: &ApiAddress) -> Result<Grid, Error> {
+    pub async fn connect_to(address: &ApiAddress) -> Result<Grid, Error> {
         let bearer = HeaderValue::from_str(&format!("Bearer {}", address.token));
         let mut bearer = bearer.map_err(|_| Error::Address {
             path: crate::TOKEN_FILE.into(),
@@ -54,10 +62,10 @@ impl Grid {
     /// Connects to the node that runs on a data directory.
     ///
     /// # Errors
-    /// As [`ApiAddress::read`] and [`connect`](Self::connect).
+    /// As [`ApiAddress::read`] and [`connect_to`](Self::connect_to).
     pub async fn connect_dir(dir: impl AsRef<Path>) -> Result<Grid, Error> {
         let address = ApiAddress::read(&dir)?;
-        match Grid::connect(&address).await {
+        match Grid::connect_to(&address).await {
             // A killed node leaves its files behind; the user knows the directory, not the port.
             Err(Error::NoNode { .. }) => {
                 Err(Error::NoNode { place: dir.as_ref().display().to_string() })
@@ -156,6 +164,15 @@ impl Grid {
         }
     }
 
+    /// A job that the node knows, to be read from.
+    ///
+    /// # Errors
+    /// The node does not know it, or the exchange failed.
+    pub async fn job(&self, job: JobId) -> Result<Job, Error> {
+        let units = self.status(job).await?.units;
+        Ok(Job::new(self.clone(), job, units))
+    }
+
     /// How far a job is.
     ///
     /// # Errors
@@ -191,6 +208,14 @@ impl Grid {
     /// The node does not know the job, the job has no such unit, or the exchange failed.
     pub async fn explain_unit(&self, job: JobId, unit: u32) -> Result<UnitStory, Error> {
         self.read(&format!("/v1/jobs/{job}/units/{unit}/explain")).await?.json().await
+    }
+
+    /// Runs a unit on the node's machine, whatever it came to on others, for what it says on standard error.
+    ///
+    /// # Errors
+    /// The node does not know the job, has not what the unit needs, or the exchange failed.
+    pub async fn log(&self, job: JobId, unit: u32) -> Result<UnitLog, Error> {
+        route::stream(self.get(&format!("/v1/jobs/{job}/units/{unit}/log"))).await?.json().await
     }
 
     /// The output of one unit.

@@ -1,11 +1,15 @@
 //! What a program wants computed: a module, its units, and how much proof.
-use crate::{BlobHash, Error, LeastCheckers, LimitsRequest, Profile, Ringer};
+use crate::{
+    About, BlobHash, Error, JobRequest, LeastCheckers, LimitsRequest, Profile, Ringer, UnitsRequest,
+};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Cursor, Read};
+use std::mem;
 use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Longest line that may be the input of a unit, bytes.
 pub const LINE_BYTES_MAX: usize = 16 << 20;
@@ -66,6 +70,11 @@ impl UnitSource {
         UnitSource::Inputs(Box::new(paths.into_iter().map(|path| Ok(Input::File(path)))))
     }
 
+    /// The same of lines that are in memory; `place` names them in errors.
+    pub(crate) fn lines_of(place: impl AsRef<Path>, text: Arc<[u8]>) -> UnitSource {
+        UnitSource::Inputs(Box::new(Lines::new(place.as_ref(), Cursor::new(text))))
+    }
+
     /// One unit for each line of a file: its bytes without the `\n` or `\r\n` that ends it. An empty line is a unit, too; the end of the last line begins none.
     ///
     /// # Errors
@@ -73,8 +82,7 @@ impl UnitSource {
     pub fn lines(path: impl AsRef<Path>) -> Result<UnitSource, Error> {
         let path = path.as_ref();
         let file = File::open(path).map_err(|error| Error::file(path, error))?;
-        let lines = Lines { path: path.to_path_buf(), file: BufReader::new(file), read: 0 };
-        Ok(UnitSource::Inputs(Box::new(lines)))
+        Ok(UnitSource::Inputs(Box::new(Lines::new(path, BufReader::new(file)))))
     }
 }
 
@@ -83,6 +91,8 @@ impl UnitSource {
 pub struct JobSpec {
     /// What people call it.
     pub name: String,
+    /// What it is for.
+    pub about: About,
     /// The wasm module.
     pub module: Input,
     /// Its units.
@@ -125,6 +135,7 @@ impl JobSpec {
     pub fn new(name: impl Into<String>, module: Input, units: UnitSource) -> JobSpec {
         JobSpec {
             name: name.into(),
+            about: About::default(),
             module,
             units,
             seed: 0,
@@ -145,18 +156,61 @@ impl JobSpec {
     }
 }
 
-struct Lines {
+impl JobSpec {
+    /// The request for it, by the names of its blobs.
+    pub(crate) fn request(
+        self,
+        module: BlobHash,
+        merge: Option<BlobHash>,
+        units: UnitsRequest,
+    ) -> JobRequest {
+        JobRequest {
+            name: self.name,
+            about: self.about,
+            module,
+            seed: self.seed,
+            args: self.args,
+            env: self.env,
+            limits: self.limits,
+            profile: self.profile,
+            delegates: self.delegates,
+            delegate_after_s: self.delegate_after_s,
+            checkers: self.checkers,
+            ringers: self.ringers,
+            priority: self.priority,
+            deadline_s: self.deadline_s,
+            merge,
+            units,
+            unchecked: self.unchecked,
+            again: self.again,
+        }
+    }
+
+    /// Its bytes: the module, the merging one, and the units; they are taken out of it.
+    pub(crate) fn take_inputs(&mut self) -> (Input, Option<Input>, UnitSource) {
+        let module = mem::replace(&mut self.module, Input::Bytes(Vec::new()));
+        (module, self.merge.take(), mem::replace(&mut self.units, UnitSource::Count(0)))
+    }
+}
+
+struct Lines<Text> {
     path: PathBuf,
-    file: BufReader<File>,
+    text: Text,
     read: u64,
 }
 
-impl Iterator for Lines {
+impl<Text> Lines<Text> {
+    fn new(path: &Path, text: Text) -> Lines<Text> {
+        Lines { path: path.to_path_buf(), text, read: 0 }
+    }
+}
+
+impl<Text: BufRead> Iterator for Lines<Text> {
     type Item = Result<Input, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let mut line = Vec::new();
-        let within = (&mut self.file).take(LINE_BYTES_MAX as u64 + 1).read_until(b'\n', &mut line);
+        let within = (&mut self.text).take(LINE_BYTES_MAX as u64 + 1).read_until(b'\n', &mut line);
         match within {
             Ok(0) => return None,
             Ok(_) => self.read += 1,

@@ -18,35 +18,18 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 const CHUNK_BYTES: usize = 256 << 10;
 
 /// Uploads what `spec` names and returns the request for its job.
-pub(crate) async fn upload(grid: &Grid, spec: JobSpec) -> Result<JobRequest, Error> {
-    let module = upload_input(grid, spec.module).await?;
-    let merge = match spec.merge {
+pub(crate) async fn upload(grid: &Grid, mut spec: JobSpec) -> Result<JobRequest, Error> {
+    let (module, merge, units) = spec.take_inputs();
+    let module = upload_input(grid, module).await?;
+    let merge = match merge {
         Some(merge) => Some(upload_input(grid, merge).await?),
         None => None,
     };
-    let units = match spec.units {
+    let units = match units {
         UnitSource::Count(count) => UnitsRequest::Count(count),
         UnitSource::Inputs(inputs) => upload_units(grid, inputs).await?,
     };
-    Ok(JobRequest {
-        name: spec.name,
-        module,
-        seed: spec.seed,
-        args: spec.args,
-        env: spec.env,
-        limits: spec.limits,
-        profile: spec.profile,
-        delegates: spec.delegates,
-        delegate_after_s: spec.delegate_after_s,
-        checkers: spec.checkers,
-        ringers: spec.ringers,
-        priority: spec.priority,
-        deadline_s: spec.deadline_s,
-        merge,
-        units,
-        unchecked: spec.unchecked,
-        again: spec.again,
-    })
+    Ok(spec.request(module, merge, units))
 }
 
 /// Uploads one blob as it is read.

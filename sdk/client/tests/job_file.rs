@@ -99,6 +99,8 @@ fn units_are_counted_before_anything_is_sent() {
     assert_eq!(units("count = 12"), 12);
     assert_eq!(units("lines = 'in.txt'"), 3);
     assert_eq!(units("files = '*.wasm'"), 2);
+    assert_eq!(units("range = '5-9'"), 5);
+    assert_eq!(units("grid = { a = [1, 2, 3], b = [true, false] }"), 6);
 }
 
 #[test]
@@ -122,6 +124,60 @@ fn files_are_sorted_by_name_and_directories_left_out() {
         })
         .collect();
     assert_eq!(names, ["10.dat", "9.dat", "B.dat", "a.dat", "b.dat"]);
+}
+
+#[test]
+fn a_grid_of_parameters_is_every_combination_as_a_line_of_json() {
+    let texts = |units: &str| -> Vec<String> {
+        let dir = written(&format!("name = 'g'\nmodule = 'x.wasm'\n[units]\n{units}\n"));
+        let found = inputs(spec(dir.path()).unwrap().units).into_iter();
+        found
+            .map(|input| match input.unwrap() {
+                Input::Bytes(bytes) => String::from_utf8(bytes).unwrap(),
+                other => panic!("{other:?}"),
+            })
+            .collect()
+    };
+    let grid = texts("grid = { rule = [\"a\", '\"b'], depth = [1, 2.5], \"on top\" = [true] }");
+    assert_eq!(
+        grid,
+        [
+            "{\"depth\":1,\"on top\":true,\"rule\":\"a\"}\n",
+            "{\"depth\":1,\"on top\":true,\"rule\":\"\\\"b\"}\n",
+            "{\"depth\":2.5,\"on top\":true,\"rule\":\"a\"}\n",
+            "{\"depth\":2.5,\"on top\":true,\"rule\":\"\\\"b\"}\n",
+        ]
+    );
+    for line in grid {
+        serde_json::from_str::<serde_json::Value>(&line).unwrap();
+    }
+    assert_eq!(texts("range = '98-101'"), ["98\n", "99\n", "100\n", "101\n"]);
+}
+
+#[test]
+fn a_command_for_units_is_run_once_beside_its_file() {
+    let command = "[units]\ncommand = ['sh', '-c', 'echo run >> runs; printf \"one\\ntwo\"']\n";
+    let dir = written(&format!("name = 'c'\nmodule = 'x.wasm'\n{command}"));
+    let file = JobFile::read(dir.path().join("job.toml")).unwrap();
+    assert_eq!(file.spec().unwrap().units.count().unwrap(), 2);
+    let lines = inputs(file.spec().unwrap().units);
+    let lines: Vec<Input> = lines.into_iter().map(Result::unwrap).collect();
+    assert_eq!(lines, [Input::Bytes(b"one".into()), Input::Bytes(b"two".into())]);
+    assert_eq!(fs::read_to_string(dir.path().join("runs")).unwrap(), "run\n");
+}
+
+#[test]
+fn what_a_job_is_for_is_read_and_bounded() {
+    let dir = written(
+        "name = 'a'\nmodule = 'x.wasm'\ndescription = 'counts'\ntags = ['maths', 'p-1']\n\
+         license = 'CC0-1.0'\ncontact = 'a@a.example'\nunits.count = 1\n",
+    );
+    let about = spec(dir.path()).unwrap().about;
+    assert_eq!((about.description.as_str(), about.licence.as_str()), ("counts", "CC0-1.0"));
+    assert_eq!(
+        (about.tags, about.contact.as_str()),
+        (vec!["maths".into(), "p-1".into()], "a@a.example")
+    );
 }
 
 #[test]
@@ -177,6 +233,20 @@ fn a_mistake_is_named_with_its_line() {
         ("[merge]\nmodule = 'no.wasm'\n[units]\ncount = 1\n", 4, "there is no file"),
         ("[units]\nlines = 'no.txt'\n", 4, "there is no file"),
         ("name = 'again'\n", 3, "duplicate key"),
+        ("[units]\nrange = '9-5'\n", 4, "\"100-199\""),
+        ("[units]\ngrid = {}\n", 4, "wants parameters"),
+        ("[units]\ngrid = { a = 1 }\n", 4, "a is no list"),
+        ("[units]\ngrid = { a = [[1]] }\n", 4, "a is no list"),
+        ("[units]\ncommand = []\n", 4, "expected a program"),
+        ("[units]\ncommand = ['false']\n", 4, "false: it ended with"),
+        ("[units]\ncommand = ['no such program']\n", 4, "no such program: "),
+        ("tags = ['A']\n[units]\ncount = 1\n", 3, "small letters"),
+        (
+            "tags = ['1','2','3','4','5','6','7','8',\n'9']\n[units]\ncount = 1\n",
+            4,
+            "at most 8 tags",
+        ),
+        ("contact = \"a\\nb\"\n[units]\ncount = 1\n", 3, "no control characters"),
         ("[units\n", 3, ""),
         ("", 1, "missing field `units`"),
     ];

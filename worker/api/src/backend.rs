@@ -4,7 +4,7 @@ use bytes::Bytes;
 use coordinator_free_scheduler::{Hash, JobId, UnitIndex};
 use dugnad_client::explain::{JobStory, UnitStory};
 use dugnad_client::{
-    BlockingReader, JobStatus, Level, NodeStatus, PeerStatus, Submitted, UnitLevel,
+    BlockingReader, JobStatus, Level, NodeStatus, PeerStatus, Submitted, UnitLevel, UnitLog,
 };
 use futures::stream::BoxStream;
 use std::io;
@@ -85,6 +85,12 @@ pub trait Backend: Clone + Send + Sync + 'static {
         job: JobId,
         unit: UnitIndex,
     ) -> impl Future<Output = Result<UnitStory, Refusal>> + Send;
+    /// A run of a unit for what it says; one that the job does not have is `NotFound`.
+    fn log(
+        &self,
+        job: JobId,
+        unit: UnitIndex,
+    ) -> impl Future<Output = Result<UnitLog, Refusal>> + Send;
     /// A job's status as it changes. The sender may be dropped once the job has ended.
     fn subscribe(
         &self,

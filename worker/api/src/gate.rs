@@ -1,11 +1,11 @@
 //! Who may come in: the holder of the token, on this machine, on purpose.
 //!
 //! A web page can make a browser send requests to loopback, and by rebinding its own name to
-//! 127.0.0.1 read the answers. Such requests carry the page's host name, so only loopback names
-//! pass.
+//! 127.0.0.1 read the answers. Such requests carry the page's host name, as the host that is asked or as
+//! their origin, so only loopback names pass.
 use super::{Backend, Refusal, Shared};
 use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, HOST};
+use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
 use axum::http::uri::Authority;
 use axum::middleware::Next;
 use axum::response::Response;
@@ -50,7 +50,11 @@ pub async fn loopback_only(request: Request, next: Next) -> Result<Response, Ref
     let header = request.headers().get(HOST);
     let named = header.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
     let asked = request.uri().authority().map(Authority::to_string);
-    match named.iter().chain(&asked).find(|host| !is_loopback(host)) {
+    // A page says where it came from, when it sends anything but a plain look; one of this machine may.
+    let origin = request.headers().get(ORIGIN);
+    let origin = origin.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    let origin = origin.map(|origin| origin.rsplit("//").next().unwrap_or_default().to_owned());
+    match named.iter().chain(&asked).chain(&origin).find(|host| !is_loopback(host)) {
         Some(host) => Err(Refusal::Host(host.clone())),
         None if named.is_none() => Err(Refusal::Host(String::new())),
         None => Ok(next.run(request).await),

@@ -13,7 +13,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use bytes::{BufMut, Bytes, BytesMut};
 use coordinator_free_scheduler as mind;
 use dugnad_client::explain::{JobStory, UnitStory};
-use dugnad_client::{JobId, JobRequest, JobStatus, Level, Submitted, frames};
+use dugnad_client::{JobId, JobRequest, JobStatus, Level, Submitted, UnitLog, frames};
 use futures::{FutureExt, Stream, StreamExt, stream};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, watch};
@@ -66,6 +66,16 @@ pub async fn explain_unit<B: Backend>(
     Segments((job, unit)): Segments<(JobId, u32)>,
 ) -> Result<Json<UnitStory>, Refusal> {
     api.backend.explain_unit(id(job), unit).await.map(Json)
+}
+
+/// `GET /v1/jobs/ID/units/N/log`.
+pub async fn log<B: Backend>(
+    State(api): State<Shared<B>>,
+    Segments((job, unit)): Segments<(JobId, u32)>,
+) -> Result<Json<UnitLog>, Refusal> {
+    // It takes as long as the unit does.
+    let _place = levels::place(&api, id(job))?;
+    api.backend.log(id(job), unit).await.map(Json)
 }
 
 /// `DELETE /v1/jobs/ID`.

@@ -20,8 +20,9 @@ mod tests;
 pub use backend::{
     Backend, BodyReader, Levels, Outputs, Pieces, Readiness, Results, Stored, UnitOutput,
 };
+pub use node::OPENAPI;
 pub use refusal::Refusal;
-pub use submission::{Submission, SubmittedUnits, profile, profile_of};
+pub use submission::{Submission, SubmittedUnits, about_of, profile, profile_of};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -114,6 +115,7 @@ fn router_with<B: Backend>(backend: B, token: &str, blob_bytes_max: u64) -> Rout
         .route("/v1/jobs/{job}/events", get(jobs::events::<B>))
         .route("/v1/jobs/{job}/explain", get(jobs::explain::<B>))
         .route("/v1/jobs/{job}/units/{unit}/explain", get(jobs::explain_unit::<B>))
+        .route("/v1/jobs/{job}/units/{unit}/log", get(jobs::log::<B>))
         .route("/v1/jobs/{job}/outputs", get(jobs::outputs::<B>))
         .route("/v1/jobs/{job}/certificate", get(jobs::certificate::<B>))
         .route("/v1/jobs/{job}/units/{unit}/output", get(jobs::output::<B>))
@@ -133,6 +135,7 @@ fn router_with<B: Backend>(backend: B, token: &str, blob_bytes_max: u64) -> Rout
 fn open_routes<B: Backend>() -> Router<B> {
     Router::new()
         .route("/metrics", get(node::metrics::<B>))
+        .route("/v1/openapi.json", get(node::openapi))
         .route("/healthz", get(node::healthz))
         .route("/readyz", get(node::readyz::<B>))
 }

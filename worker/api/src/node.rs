@@ -11,6 +11,14 @@ use dugnad_client::{NodeStatus, PeerStatus};
 /// The content type of Prometheus' text format.
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
+/// What describes this API to programs.
+pub const OPENAPI: &str = include_str!("openapi.json");
+
+/// `GET /v1/openapi.json`.
+pub async fn openapi() -> impl IntoResponse {
+    ([(CONTENT_TYPE, "application/json")], OPENAPI)
+}
+
 /// `GET /v1/peers`.
 pub async fn peers<B: Backend>(
     State(api): State<Shared<B>>,

@@ -1,7 +1,7 @@
 //! A job request whose form was checked, in the words of the scheduler.
 use super::Refusal;
 use coordinator_free_scheduler::{
-    AuditTerms, Hash, LeastCheckers, Profile, RunLimits, Span, UNITS_MAX, UnitIndex,
+    About, AuditTerms, Hash, LeastCheckers, Profile, RunLimits, Span, UNITS_MAX, UnitIndex,
 };
 use dugnad_client::json::INPUTS_INLINE_MAX;
 use dugnad_client::{BlobHash, JobRequest, LimitsRequest, UnitsRequest};
@@ -19,6 +19,8 @@ pub const OUTPUT_BYTES_MAX: u64 = 1 << 30;
 pub struct Submission {
     /// What people call it; without control characters.
     pub name: String,
+    /// What it is for.
+    pub about: About,
     /// The wasm module, a blob.
     pub module: Hash,
     /// The units.
@@ -73,6 +75,7 @@ impl TryFrom<JobRequest> for Submission {
             units: units(request.units)?,
             limits: limits(request.limits)?,
             name: request.name,
+            about: about(request.about),
             module: hash(request.module),
             seed: request.seed,
             args: request.args,
@@ -89,6 +92,18 @@ impl TryFrom<JobRequest> for Submission {
             again: request.again,
         })
     }
+}
+
+/// What a job is for, in the scheduler's form; the scheduler has the last word on its limits.
+fn about(about: dugnad_client::About) -> About {
+    let dugnad_client::About { description, tags, licence, contact } = about;
+    About { description, tags, licence, contact }
+}
+
+/// The same as clients write it.
+pub fn about_of(about: About) -> dugnad_client::About {
+    let About { description, tags, licence, contact } = about;
+    dugnad_client::About { description, tags, licence, contact }
 }
 
 fn least(one: dugnad_client::LeastCheckers) -> LeastCheckers {

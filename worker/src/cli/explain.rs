@@ -40,7 +40,7 @@ pub fn main(arguments: Arguments) -> Result<(), Failure> {
 
 fn show_job(story: &JobStory) -> Result<(), Failure> {
     let JobStory { state, units, verified, failed, running, queued, .. } = story;
-    node::say(&format!("waits for  {}", printable(&story.waits_for)))?;
+    node::say(&printable(&story.text))?;
     node::say(&format!("job        {}, {}", story.job.short(), printable(&story.name)))?;
     node::say(&format!("state      {state}, by {}", printable(&story.profile)))?;
     node::say(&format!(
@@ -84,7 +84,7 @@ fn part_row(part: &PartStory) -> String {
 }
 
 fn show_unit(story: &UnitStory) -> Result<(), Failure> {
-    node::say(&format!("waits for  {}", printable(&story.waits_for)))?;
+    node::say(&printable(&story.text))?;
     node::say(&format!("unit       {} of job {}, {}", story.unit, story.job.short(), story.state))?;
     if story.own {
         node::say("computed   by the job's owner itself")?;

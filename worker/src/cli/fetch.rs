@@ -1,6 +1,7 @@
 //! `dugnad fetch`: the outputs of a job, as files; on wish merged into one.
 use super::Failure;
 use super::node::{self, NodeArguments};
+use super::print::{self, Format};
 use crate::certificate::{self, Broken, Certificate};
 use crate::exec::run_once;
 use clap::builder::FalseyValueParser;
@@ -38,8 +39,11 @@ pub struct Arguments {
     #[arg(value_name = "JOB")]
     job: String,
     /// Where the outputs go: DIR/units/00000000.out and so on, DIR/job.json.
-    #[arg(long, env = "DUGNAD_OUT", value_name = "DIR")]
-    out: PathBuf,
+    #[arg(long, env = "DUGNAD_OUT", value_name = "DIR", required_unless_present = "print")]
+    out: Option<PathBuf>,
+    /// Print the outputs instead, in unit order, as they become verified, until the job ends.
+    #[arg(long, value_enum, value_name = "FORMAT", conflicts_with_all = ["out", "level", "merge", "inputs"])]
+    print: Option<Format>,
     /// What may be fetched: `reported`, `checked` or `released`. Below `released` the command stays until the
     /// job ends, and answers come as they are known, in DIR/reported and DIR/checked: they may prove wrong.
     #[arg(long, env = "DUGNAD_LEVEL", value_name = "LEVEL", default_value = "released")]
@@ -67,10 +71,21 @@ struct Told<'a> {
     merged: Option<&'a Path>,
 }
 
+impl Arguments {
+    /// Where the outputs go.
+    fn out(&self) -> &Path {
+        // Not there only where they are printed.
+        self.out.as_deref().unwrap_or(Path::new("."))
+    }
+}
+
 pub fn main(arguments: Arguments) -> Result<(), Failure> {
+    if let Some(format) = arguments.print {
+        return node::block_on(print::print(&arguments.node, &arguments.job, format));
+    }
     let (fetched, module) = node::block_on(fetch(&arguments))?;
     let merged = match module {
-        Some(module) => Some(merge(&module, &arguments.out, fetched.status.units)?),
+        Some(module) => Some(merge(&module, arguments.out(), fetched.status.units)?),
         None => None,
     };
     tell(&arguments, &fetched, merged.as_deref())?;
@@ -84,7 +99,7 @@ pub fn main(arguments: Arguments) -> Result<(), Failure> {
         ))),
         JobState::Failed => Err(Failure::FailedUnits(format!(
             "{failed} of the {units} units of job {job} failed; the reasons are in {}",
-            arguments.out.join(JOB_FILE).display()
+            arguments.out().join(JOB_FILE).display()
         ))),
         JobState::Cancelled => Err(Failure::Failed(format!("job {job} was cancelled"))),
     }
@@ -103,7 +118,7 @@ async fn fetch(arguments: &Arguments) -> Result<(Fetched, Option<Vec<u8>>), Fail
     if arguments.level != Level::Released {
         stream_early(&grid, arguments, job).await?;
     }
-    let (fetched, certificate) = fetch_proved(&grid, job, &arguments.out).await?;
+    let (fetched, certificate) = fetch_proved(&grid, job, arguments.out()).await?;
     fetch_blobs(&grid, arguments, &certificate).await?;
     match (merging, fetched.status.state) {
         (Some(module), JobState::Done) => Ok((fetched, Some(blob(&grid, module).await?))),
@@ -123,7 +138,7 @@ struct ToldEarly<'a> {
 
 /// Writes answers as they become known, each under its level, until the job has ended.
 async fn stream_early(grid: &Grid, arguments: &Arguments, job: JobId) -> Result<(), Failure> {
-    let mut all = grid.fetch_early(job, &arguments.out, arguments.level).await?;
+    let mut all = grid.fetch_early(job, arguments.out(), arguments.level).await?;
     while let Some(written) = all.next().await {
         let Written { told, file } = written?;
         match arguments.node.json {
@@ -196,7 +211,7 @@ async fn fetch_blobs(
     certificate: &Certificate,
 ) -> Result<(), Failure> {
     let work = &certificate.replay.manifest().work;
-    let keep = |hash: Hash| kept_blob(grid, &arguments.out, hash);
+    let keep = |hash: Hash| kept_blob(grid, arguments.out(), hash);
     keep(work.module).await?;
     let Units::Table { directory, .. } = work.units else { return Ok(()) };
     if !arguments.inputs {
@@ -269,14 +284,14 @@ fn tell(arguments: &Arguments, fetched: &Fetched, merged: Option<&Path>) -> Resu
         return node::say_json(&Told {
             job: status.job,
             state: status.state,
-            out: &arguments.out,
+            out: arguments.out(),
             written: *written,
             present: *present,
             failed: status.failed,
             merged,
         });
     }
-    let dir = arguments.out.join(UNITS_DIR);
+    let dir = arguments.out().join(UNITS_DIR);
     node::say(&format!("{written} outputs written to {}, {present} were there", dir.display()))?;
     if let Some(path) = merged {
         node::say(&format!("merged into {}", path.display()))?;

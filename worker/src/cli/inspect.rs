@@ -1,13 +1,14 @@
-//! `dugnad inspect`: what a module uses and asks for, and what metering it puts in.
-use super::{Failure, node, pass};
+//! `dugnad inspect`: what a module uses and asks for, and what metering it puts in; or what a bundle holds.
+use super::{Failure, bundle, node, pass};
 use crate::exec::Anatomy;
+use dugnad_client::Bundle;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
 /// What `dugnad inspect` takes.
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
-    /// The module.
+    /// The module, or a bundle.
     module: PathBuf,
     /// Print JSON.
     #[arg(long)]
@@ -33,7 +34,11 @@ struct Report {
 }
 
 pub fn main(arguments: Arguments) -> Result<(), Failure> {
-    show(&arguments.module, arguments.json)
+    let file = &arguments.module;
+    match Bundle::is_one(file) {
+        true => bundle::show(&Bundle::open(file)?, file, arguments.json),
+        false => show(file, arguments.json),
+    }
 }
 
 /// Shows what the module in `file` is.

@@ -1,18 +1,23 @@
 //! The command line: one file a command, exit codes in one place.
 mod build;
+mod bundle;
 mod cancel;
 mod cell;
+mod completions;
 mod demo;
 mod exec;
 mod explain;
 mod fetch;
 mod inspect;
 mod invite;
+mod jobs;
 mod key;
+mod logs;
 mod new;
 mod node;
 mod pass;
 mod peers;
+mod print;
 mod run;
 mod status;
 mod submit;
@@ -20,7 +25,7 @@ mod test;
 mod verify;
 mod watch;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 
 /// Volunteer computing with nobody in the middle.
@@ -43,6 +48,8 @@ enum Command {
     Build(build::Arguments),
     /// Try some units of a job on this machine, and say what makes it unfit for a grid.
     Test(test::Arguments),
+    /// Put a job with all that it needs into one file.
+    Bundle(bundle::Arguments),
     /// Submit a job.
     Submit(submit::Arguments),
     /// Watch a job until it ends.
@@ -53,8 +60,12 @@ enum Command {
     Verify(verify::Arguments),
     /// Show the node, or one job.
     Status(status::Arguments),
+    /// List the jobs of the grid: for whom, and what for.
+    Jobs(jobs::Arguments),
     /// Tell why a job, or one unit, stands where it stands, and what it waits for.
     Explain(explain::Arguments),
+    /// Show what a unit writes to standard error, by running it again here.
+    Logs(logs::Arguments),
     /// Show the peers of the node.
     Peers(peers::Arguments),
     /// Stop a job of this node.
@@ -69,6 +80,8 @@ enum Command {
     Invite(invite::Arguments),
     /// Show the key of this node, or link it with other machines of yours.
     Key(key::Arguments),
+    /// Print completions for a shell.
+    Completions(completions::Arguments),
     /// Run guests for a node, which starts it and speaks with it.
     #[command(subcommand, hide = true)]
     Cell(cell::Arguments),
@@ -112,12 +125,15 @@ pub fn main() -> ExitCode {
         Command::New(arguments) => new::main(arguments),
         Command::Build(arguments) => build::main(arguments),
         Command::Test(arguments) => test::main(arguments),
+        Command::Bundle(arguments) => bundle::main(arguments),
         Command::Submit(arguments) => submit::main(arguments),
         Command::Watch(arguments) => watch::main(arguments),
         Command::Fetch(arguments) => fetch::main(arguments),
         Command::Verify(arguments) => verify::main(arguments),
         Command::Status(arguments) => status::main(arguments),
+        Command::Jobs(arguments) => jobs::main(arguments),
         Command::Explain(arguments) => explain::main(arguments),
+        Command::Logs(arguments) => logs::main(arguments),
         Command::Peers(arguments) => peers::main(arguments),
         Command::Cancel(arguments) => cancel::main(arguments),
         Command::Exec(arguments) => exec::main(arguments),
@@ -125,6 +141,7 @@ pub fn main() -> ExitCode {
         Command::Pass(arguments) => pass::main(arguments),
         Command::Invite(arguments) => invite::main(arguments),
         Command::Key(arguments) => key::main(arguments),
+        Command::Completions(arguments) => completions::main(&arguments, Arguments::command()),
         Command::Cell(arguments) => return cell::main(arguments),
     };
     match done {

@@ -38,7 +38,7 @@ impl From<Error> for Failure {
             Error::NoNode { .. } | Error::NoDataDir | Error::Address { .. } => {
                 Failure::NoNode(text)
             }
-            Error::JobFile(_) | Error::Units { .. } => Failure::Usage(text),
+            Error::JobFile(_) | Error::Units { .. } | Error::Bundle { .. } => Failure::Usage(text),
             Error::OutputDigest { .. } => Failure::Verification(text),
             // The client may learn new words before this does; all but the above are plain failures.
             _ => Failure::Failed(text),

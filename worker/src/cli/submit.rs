@@ -6,9 +6,9 @@ use super::node::{self, NodeArguments};
 use super::{Failure, watch};
 use clap::builder::FalseyValueParser;
 use coordinator_free_scheduler::{AuditPlan, AuditTerms, Hash, stamp_hashes};
-use dugnad_client::{AUDITED_UNITS, JobFile, JobId, Profile, Submitted};
+use dugnad_client::{AUDITED_UNITS, Bundle, Error, JobFile, JobId, JobSpec, Profile, Submitted};
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What everybody should know who submits to an open grid.
 const PUBLIC: &str = "this grid is open: module, inputs, outputs, arguments and environment of the job \
@@ -24,7 +24,7 @@ const HASHES_A_SECOND: u64 = 7_000_000;
 /// What `dugnad submit` takes.
 #[derive(clap::Args, Debug)]
 pub struct Arguments {
-    /// The job file.
+    /// The job file, or a bundle.
     #[arg(value_name = "JOB.TOML")]
     job_file: PathBuf,
     /// Compute it again even if this node has submitted the same work before.
@@ -53,14 +53,14 @@ pub fn main(arguments: Arguments) -> Result<(), Failure> {
 
 async fn submit(arguments: &Arguments) -> Result<JobId, Failure> {
     // The file first: its errors need no node.
-    let file = JobFile::read(&arguments.job_file)?;
-    let mut spec = file.spec()?;
+    let source = Source::open(&arguments.job_file)?;
+    let mut spec = source.spec()?;
     spec.again = arguments.again;
     spec.unchecked = arguments.unchecked;
     let (name, asked) = (node::printable(&spec.name), spec.profile);
     let grid = arguments.node.connect().await?;
     let status = grid.node_status().await?;
-    let (open, units) = (status.open, file.spec()?.units.count()?);
+    let (open, units) = (status.open, source.units()?);
     if let Some(cost) = stamp_cost(status.work_factor, units) {
         eprintln!("{cost}");
     }
@@ -89,6 +89,35 @@ async fn submit(arguments: &Arguments) -> Result<JobId, Failure> {
         }
     }
     Ok(submitted.job)
+}
+
+/// Where a job is written down.
+enum Source {
+    File(Box<JobFile>),
+    Bundle(Box<Bundle>),
+}
+
+impl Source {
+    fn open(path: &Path) -> Result<Source, Error> {
+        Ok(match Bundle::is_one(path) {
+            true => Source::Bundle(Box::new(Bundle::open(path)?)),
+            false => Source::File(Box::new(JobFile::read(path)?)),
+        })
+    }
+
+    fn spec(&self) -> Result<JobSpec, Error> {
+        match self {
+            Source::File(file) => file.spec(),
+            Source::Bundle(bundle) => bundle.spec(),
+        }
+    }
+
+    fn units(&self) -> Result<u64, Error> {
+        match self {
+            Source::File(file) => file.spec()?.units.count(),
+            Source::Bundle(bundle) => Ok(bundle.units()),
+        }
+    }
 }
 
 /// Says what a job will cost on an open grid, and what becomes of it there, before anything is sent.

@@ -143,7 +143,7 @@ impl LocalGrid {
         let node = &mut self.nodes[at];
         loop {
             if let Ok(address) = ApiAddress::read(&node.dir)
-                && let Ok(grid) = Grid::connect(&address).await
+                && let Ok(grid) = Grid::connect_to(&address).await
             {
                 node.peer = address.peer;
                 node.grid = Some(grid);

@@ -24,7 +24,7 @@ use crate::{
 use bytes::Bytes;
 use coordinator_free_scheduler::{CommandError, ENGINE, Hash, JobId, LotIndex, UnitIndex, Verdict};
 use dugnad_client::explain::{JobStory, UnitStory};
-use dugnad_client::{JobStatus, Level, NodeStatus, PeerState, PeerStatus, Submitted};
+use dugnad_client::{JobStatus, Level, NodeStatus, PeerState, PeerStatus, Submitted, UnitLog};
 use futures::{StreamExt, TryStreamExt, stream};
 use std::{
     sync::Arc,
@@ -152,7 +152,7 @@ pub(super) fn failed(error: AssetError) -> Refusal {
     }
 }
 
-fn no_such_job(job: JobId) -> Refusal {
+pub(super) fn no_such_job(job: JobId) -> Refusal {
     Refusal::NotFound(format!("this node knows no job {job}"))
 }
 
@@ -211,6 +211,10 @@ impl Backend for Handle {
         let absent = format!("job {job} has {units} units, 0 to {last}, and no unit {unit}");
         let story = told.ok_or(Refusal::NotFound(absent))?;
         Ok(explain::unit(self.keys.peer(), job, unit, story))
+    }
+
+    async fn log(&self, job: JobId, unit: UnitIndex) -> Result<UnitLog, Refusal> {
+        self.log_of(job, unit).await
     }
 
     async fn subscribe(&self, job: JobId) -> Result<watch::Receiver<JobStatus>, Refusal> {

@@ -5,6 +5,7 @@ use super::{
     levels::Page,
 };
 use coordinator_free_scheduler::{AuditTerms, Hash, Job, Level};
+use tokio::sync::oneshot;
 
 impl Driver {
     pub(super) fn on_command(&mut self, command: Command) {
@@ -33,6 +34,14 @@ impl Driver {
             }
             Command::ExplainUnit(job, unit, answer) => {
                 drop(answer.send(self.node.explain_unit(job, unit)));
+            }
+            Command::Rerun { job, unit, answer } => {
+                let rerun = self.node.job(job).map(|known| {
+                    let (done, ran) = oneshot::channel();
+                    self.runs.rerun(job, &known.manifest, unit, done);
+                    ran
+                });
+                drop(answer.send(rerun));
             }
             Command::Watch(job, answer) => {
                 let standing = self.node.job(job).map(|job| self.collector.standing(job));

@@ -1,5 +1,5 @@
 //! What the driver is told: what comes back from tasks and threads, and what the API asks.
-use super::{collect, levels::Page, status::Standing};
+use super::{collect, levels::Page, logs::Rerun, status::Standing};
 use crate::store::StoreError;
 use coordinator_free_scheduler::{
     Answer, CommandError, Hash, JobId, JobStory, LotIndex, Nonce, PeerKey, PeerRecord,
@@ -65,6 +65,12 @@ pub enum Command {
     /// Where a job stands, and why.
     Explain(JobId, oneshot::Sender<Option<(Standing, JobStory)>>),
     ExplainUnit(JobId, UnitIndex, oneshot::Sender<Option<UnitStory>>),
+    /// Runs a unit for what it says; the answer comes when it has, or nothing if there is no such job.
+    Rerun {
+        job: JobId,
+        unit: UnitIndex,
+        answer: oneshot::Sender<Option<oneshot::Receiver<Rerun>>>,
+    },
     Watch(JobId, oneshot::Sender<Option<watch::Receiver<Standing>>>),
     Verdicts {
         job: JobId,

@@ -2,6 +2,7 @@
 //!
 //! What it is not: a decision. The mind says what holds things up; here each is given its sentence.
 use super::{
+    reasons,
     shown::{failure, shown, waits_for},
     status::Standing,
 };
@@ -26,9 +27,13 @@ const NAME_LETTERS: usize = 8;
 /// A job's story.
 pub fn job(standing: Standing, story: mind::JobStory) -> JobStory {
     let status = shown(standing);
+    let (reason, until) = reasons::of_job(&story.wait);
     JobStory {
         profile: profile_of(story.profile).to_string(),
-        waits_for: job_waits_for(&status, &story),
+        unit: None,
+        reason: reason.into(),
+        text: format!("waits for {}", job_waits_for(&status, &story)),
+        until: until.map(String::from),
         lots: story.lots.into_iter().map(lot).collect(),
         peers: story.peers.into_iter().map(part).collect(),
         audit: status.audit,
@@ -116,6 +121,7 @@ pub fn unit(me: PeerKey, job: mind::JobId, unit: UnitIndex, story: mind::UnitSto
     };
     let draw =
         |(peer, silent): &(PeerKey, bool)| DrawStory { peer: net::peer_id(*peer), silent: *silent };
+    let (reason, until) = reasons::of_unit(&story.wait);
     UnitStory {
         job: JobId(job.0.0),
         unit,
@@ -124,7 +130,9 @@ pub fn unit(me: PeerKey, job: mind::JobId, unit: UnitIndex, story: mind::UnitSto
             (_, Some(_)) => UnitState::Verified,
             (_, None) => UnitState::Failed,
         },
-        waits_for: unit_waits_for(me, &story),
+        reason: reason.into(),
+        text: format!("waits for {}", unit_waits_for(me, &story)),
+        until: until.map(String::from),
         vouchers: story.vouchers.iter().map(voucher).collect(),
         claims: ids(&story.claims),
         voids: story.voids.iter().map(void).collect(),

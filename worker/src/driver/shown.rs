@@ -1,6 +1,10 @@
 //! Verdicts and standings as the API shows them.
 use super::status::Standing;
-use crate::{net, unit::ending};
+use crate::{
+    api::{about_of, profile_of},
+    net,
+    unit::ending,
+};
 use coordinator_free_scheduler::{AuditView, JobState, Profile, Verdict};
 use dugnad_client::{AuditStage, AuditStatus, BlobHash, JobStatus, LevelCounts, RecheckStatus};
 
@@ -31,6 +35,10 @@ pub fn shown(standing: Standing) -> JobStatus {
         executions: status.executions.into(),
         output_digest: standing.output_digest.map(|digest| BlobHash(digest.0)),
         name: standing.name,
+        about: about_of(standing.about),
+        submitter: net::peer_id(standing.submitter),
+        own: standing.own,
+        profile: Some(profile_of(standing.profile)),
         work: dugnad_client::WorkId(standing.work.0.0),
         merge: standing.merge.map(|merge| BlobHash(merge.0)),
         levels: standing.levels.map(|tally| LevelCounts {

@@ -1,7 +1,7 @@
 //! Where a job stands, for those who look on.
 use coordinator_free_scheduler::{
-    AuditView, Hash, Job, JobId, JobState, JobStatus, LeastCheckers, LevelTally, PeerKey, Profile,
-    RecheckView, WorkId,
+    About, AuditView, Hash, Job, JobId, JobState, JobStatus, LeastCheckers, LevelTally, PeerKey,
+    Profile, RecheckView, WorkId,
 };
 use std::collections::BTreeMap;
 use tokio::sync::watch;
@@ -14,6 +14,8 @@ pub struct Standing {
     pub own: bool,
     pub work: WorkId,
     pub name: String,
+    pub about: About,
+    pub submitter: PeerKey,
     pub profile: Profile,
     pub merge: Option<Hash>,
     pub status: JobStatus,
@@ -32,6 +34,8 @@ impl Standing {
             own: manifest.owner == me,
             work: manifest.work.id(),
             name: manifest.name.clone(),
+            about: manifest.about.clone(),
+            submitter: manifest.owner,
             profile: manifest.profile,
             merge: manifest.merge,
             status,

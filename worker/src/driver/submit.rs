@@ -85,6 +85,7 @@ impl Handle {
         let manifest = Manifest {
             owner: self.keys.peer(),
             name: submission.name,
+            about: submission.about,
             work: Work {
                 engine: ENGINE.into(),
                 module: submission.module,

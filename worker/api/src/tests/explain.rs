@@ -18,7 +18,10 @@ async fn a_job_and_its_units_are_explained() {
 
     let story = grid.explain(job).await.unwrap();
     assert_eq!((story.job, story.units, story.verified, story.queued), (job, 3, 1, 2));
-    assert_eq!((story.profile.as_str(), story.waits_for.as_str()), ("quorum=2", "a neighbour"));
+    assert_eq!(
+        (story.profile.as_str(), story.text.as_str()),
+        ("quorum=2", "waits for a neighbour")
+    );
     assert!(story.lots[0].here && story.peers[0].counts);
 
     let open = grid.explain_unit(job, 0).await.unwrap();
@@ -43,18 +46,8 @@ async fn stories_are_written_as_documented() {
     };
     let story = get("explain").await;
     let mut promised = [
-        "job",
-        "name",
-        "state",
-        "profile",
-        "units",
-        "verified",
-        "failed",
-        "running",
-        "queued",
-        "waits_for",
-        "lots",
-        "peers",
+        "job", "name", "state", "profile", "units", "verified", "failed", "running", "queued",
+        "unit", "reason", "text", "until", "lots", "peers",
     ];
     promised.sort_unstable();
     assert_eq!(fields(&story), promised, "and no audit where there is none");
@@ -63,16 +56,8 @@ async fn stories_are_written_as_documented() {
     assert_eq!(fields(&story["peers"][0]), ["commits", "counts", "peer", "right", "wrong"]);
 
     let mut promised = [
-        "job",
-        "unit",
-        "state",
-        "waits_for",
-        "vouchers",
-        "claims",
-        "voids",
-        "drawn",
-        "refused",
-        "own",
+        "job", "unit", "state", "reason", "text", "until", "vouchers", "claims", "voids", "drawn",
+        "refused", "own",
     ];
     promised.sort_unstable();
     let (open, verified) = (get("units/0/explain").await, get("units/1/explain").await);

@@ -20,7 +20,7 @@ async fn only_the_token_opens_v1() {
             assert!(is_refusal(&body), "{body}");
         }
     }
-    let refused = Grid::connect(&served.address("wrong")).await.unwrap_err();
+    let refused = Grid::connect_to(&served.address("wrong")).await.unwrap_err();
     assert!(matches!(refused, Error::Refused { status: 401, .. }), "{refused}");
     assert_eq!(sent(&served, "GET /v1/status", b"").await.0, 200);
     for (path, status) in [("/healthz", 200), ("/metrics", 200), ("/readyz", 503)] {

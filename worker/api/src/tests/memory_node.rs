@@ -10,6 +10,7 @@ use dugnad_client as client;
 use dugnad_client::explain::{JobStory, UnitStory};
 use dugnad_client::{
     BlobHash, JobState, JobStatus, Level, NodeStatus, PeerState, PeerStatus, Submitted, UnitLevel,
+    UnitLog,
 };
 use futures::{StreamExt, TryStreamExt, stream};
 use std::collections::BTreeMap;
@@ -52,6 +53,10 @@ impl MemoryNode {
             executions: 0,
             output_digest: None,
             name: "made of memory".into(),
+            about: client::About::default(),
+            submitter: "nobody".into(),
+            own: true,
+            profile: None,
             work: client::WorkId([id; 32]),
             merge: None,
             levels: None,
@@ -158,6 +163,14 @@ impl Backend for MemoryNode {
         let told = self.with_job(job, |job| {
             let id = job.status.borrow().job;
             job.outputs.get(unit as usize).map(|output| stories::of_unit(id, unit, output))
+        })?;
+        told.ok_or_else(|| Refusal::NotFound(format!("the job has no unit {unit}")))
+    }
+
+    async fn log(&self, job: JobId, unit: UnitIndex) -> Result<UnitLog, Refusal> {
+        let told = self.with_job(job, |job| {
+            let known = job.outputs.get(unit as usize).is_some();
+            known.then(|| stories::log_of(job.status.borrow().job, unit))
         })?;
         told.ok_or_else(|| Refusal::NotFound(format!("the job has no unit {unit}")))
     }

@@ -4,6 +4,7 @@ mod hostile;
 mod jobs;
 mod levels;
 mod memory_node;
+mod openapi;
 mod stories;
 
 use super::{router_with, serve};
@@ -42,7 +43,7 @@ impl Served {
     }
 
     async fn grid(&self) -> Grid {
-        Grid::connect(&self.address(TOKEN)).await.unwrap()
+        Grid::connect_to(&self.address(TOKEN)).await.unwrap()
     }
 }
 

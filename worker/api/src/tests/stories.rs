@@ -4,7 +4,7 @@ use dugnad_client::explain::{
     DrawStory, JobStory, LotStory, MarkState, PartStory, UnitState, UnitStory, VoidStory,
     VoucherState, VoucherStory,
 };
-use dugnad_client::{BlobHash, JobId, JobStatus};
+use dugnad_client::{BlobHash, JobId, JobStatus, UnitLog};
 
 const PEER: &str = "neighbour";
 
@@ -42,7 +42,10 @@ pub fn of_job(status: &JobStatus) -> JobStory {
         failed,
         running,
         queued,
-        waits_for: "a neighbour".into(),
+        unit: None,
+        reason: "units".into(),
+        text: "waits for a neighbour".into(),
+        until: Some("it answers".into()),
         lots: vec![lot],
         peers: vec![peer],
         audit: None,
@@ -82,12 +85,31 @@ pub fn of_unit(job: JobId, unit: u32, output: &UnitOutput) -> UnitStory {
         job,
         unit,
         state,
-        waits_for: "a neighbour".into(),
+        reason: "in_hand".into(),
+        text: "waits for a neighbour".into(),
+        until: Some("it answers".into()),
         vouchers: vec![voucher],
         claims: vec![PEER.into()],
         voids: vec![VoidStory { peer: PEER.into(), reason: "not enough memory".into() }],
         drawn: vec![DrawStory { peer: PEER.into(), silent: true }],
         refused: Vec::new(),
         own: false,
+    }
+}
+
+/// What a unit says that fails.
+pub fn log_of(job: JobId, unit: u32) -> UnitLog {
+    UnitLog {
+        job,
+        unit,
+        outcome: "exit code 1".into(),
+        exit_code: Some(1),
+        fuel: 7,
+        digest: None,
+        output_bytes: 0,
+        memory_peak: 65_536,
+        wall_s: 0.25,
+        detail: String::new(),
+        stderr: "no such star\n".into(),
     }
 }

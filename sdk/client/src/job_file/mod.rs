@@ -15,6 +15,10 @@
 //! delegate_after_s = 600        # for so long; the default
 //! ringers = "known/*.out"       # outputs that you know beforehand, named by their units as `fetch` names
 //!                               # them: who answers one of them otherwise is found out (audited jobs)
+//! description = "counts primes" # what it is for; donors choose by this and the next three
+//! tags = ["mathematics"]        # small letters, digits, hyphens
+//! licence = "CC-BY-4.0"         # of the results
+//! contact = "ada@example.com"   # whom to ask
 //! priority = 1                  # the default; weighs so much beside other jobs, up to 100
 //! deadline_s = 7200             # should be done so long after it is submitted; absent: whenever
 //!
@@ -28,8 +32,12 @@
 //!
 //! [units]                       # one of
 //! count = 1000                  # standard input: the unit's index in decimal and a newline
+//! # range = "500-1499"          # the same with the numbers from 500 to 1499
 //! # files = "in/*.dat"          # one unit a file, sorted by name; standard input: the file
 //! # lines = "in.txt"            # one unit a line; standard input: the line, without its end
+//! # grid = { depth = [1, 2], rule = ["a", "b"] }   # one unit for each combination; standard input: a line
+//! #                             # of JSON, {"depth":1,"rule":"a"}; the last parameter by name changes fastest
+//! # command = ["python3", "in.py"]   # one unit for each line that it writes; run beside this file
 //!
 //! [[checkers]]                  # units that matter have so many checkers in any case (audited jobs)
 //! units = "0-99"                # or one unit: "7"
@@ -38,8 +46,13 @@
 //! [merge]                       # if the outputs make one file
 //! module = "merge.wasm"
 //! ```
+mod units;
+
+use crate::about::{
+    CONTACT_BYTES_MAX, DESCRIPTION_BYTES_MAX, LICENCE_BYTES_MAX, TAG_BYTES_MAX, TAGS_MAX,
+};
 use crate::{
-    BlobHash, Error, Input, JobSpec, LeastCheckers, LimitsRequest, Profile, Ringer, UnitSource,
+    About, BlobHash, Error, Input, JobSpec, LeastCheckers, LimitsRequest, Profile, Ringer,
 };
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -49,6 +62,9 @@ use std::num::{NonZeroU16, NonZeroU32, NonZeroU64};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
+use units::{Units, Written};
+
+pub use units::COMMAND_BYTES_MAX;
 
 /// Largest job file, bytes.
 pub const JOB_FILE_BYTES_MAX: u64 = 1 << 20;
@@ -82,6 +98,7 @@ pub struct JobFile {
     path: PathBuf,
     text: String,
     job: Job,
+    written: Written,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -89,6 +106,12 @@ pub struct JobFile {
 struct Job {
     name: String,
     module: Spanned<PathBuf>,
+    description: Option<Spanned<String>>,
+    #[serde(default)]
+    tags: Vec<Spanned<String>>,
+    #[serde(alias = "license")]
+    licence: Option<Spanned<String>>,
+    contact: Option<Spanned<String>>,
     #[serde(default)]
     seed: u64,
     #[serde(default)]
@@ -116,14 +139,6 @@ struct Limits {
     fuel: Option<NonZeroU64>,
     memory_mib: Option<NonZeroU32>,
     output_bytes: Option<u64>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Units {
-    count: Option<NonZeroU32>,
-    files: Option<Spanned<String>>,
-    lines: Option<Spanned<PathBuf>>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -156,8 +171,9 @@ impl JobFile {
         }
         let job: Job = toml::from_str(&text)
             .map_err(|error| error_at(path, &text, error.span(), error.message().to_owned()))?;
-        let file = JobFile { path: path.to_path_buf(), text, job };
+        let file = JobFile { path: path.to_path_buf(), text, job, written: Written::default() };
         file.check_priority()?;
+        file.check_about()?;
         file.check_units()?;
         Ok(file)
     }
@@ -210,6 +226,7 @@ impl JobFile {
             None => None,
         };
         Ok(JobSpec {
+            about: self.about(),
             seed: job.seed,
             args: job.args.clone(),
             env: job.env.clone(),
@@ -230,6 +247,45 @@ impl JobFile {
         })
     }
 
+    fn about(&self) -> About {
+        let said = |text: &Option<Spanned<String>>| {
+            text.as_ref().map(|text| text.get_ref().clone()).unwrap_or_default()
+        };
+        About {
+            description: said(&self.job.description),
+            tags: self.job.tags.iter().map(|tag| tag.get_ref().clone()).collect(),
+            licence: said(&self.job.licence),
+            contact: said(&self.job.contact),
+        }
+    }
+
+    fn check_about(&self) -> Result<(), JobFileError> {
+        let Job { description, tags, licence, contact, .. } = &self.job;
+        let texts = [
+            (description, DESCRIPTION_BYTES_MAX),
+            (licence, LICENCE_BYTES_MAX),
+            (contact, CONTACT_BYTES_MAX),
+        ];
+        for (text, most) in texts {
+            let Some(text) = text else { continue };
+            if text.get_ref().len() > most || text.get_ref().contains(char::is_control) {
+                let problem = format!("at most {most} bytes, and no control characters");
+                return Err(self.error(text.span(), problem));
+            }
+        }
+        let fits = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
+        let is_tag = |tag: &str| (1..=TAG_BYTES_MAX).contains(&tag.len()) && tag.bytes().all(fits);
+        match tags.iter().enumerate().find(|(at, tag)| *at >= TAGS_MAX || !is_tag(tag.get_ref())) {
+            None => Ok(()),
+            Some((_, tag)) => Err(self.error(
+                tag.span(),
+                format!(
+                    "at most {TAGS_MAX} tags of 1 to {TAG_BYTES_MAX} small letters, digits and hyphens"
+                ),
+            )),
+        }
+    }
+
     fn check_priority(&self) -> Result<(), JobFileError> {
         match &self.job.priority {
             Some(priority) if !(1..=PRIORITY_MAX).contains(priority.get_ref()) => {
@@ -238,29 +294,6 @@ impl JobFile {
             }
             Some(_) | None => Ok(()),
         }
-    }
-
-    fn check_units(&self) -> Result<(), JobFileError> {
-        let Units { count, files, lines } = self.job.units.get_ref();
-        let given = [count.is_some(), files.is_some(), lines.is_some()];
-        match given.into_iter().filter(|given| *given).count() {
-            1 => Ok(()),
-            _ => Err(self.error(
-                self.job.units.span(),
-                "units are given by exactly one of `count`, `files` and `lines`".into(),
-            )),
-        }
-    }
-
-    fn units(&self) -> Result<UnitSource, Error> {
-        let Units { count, files, lines } = self.job.units.get_ref();
-        if let Some(files) = files {
-            return Ok(UnitSource::files(self.matches(files)?));
-        }
-        if let Some(lines) = lines {
-            return UnitSource::lines(self.resolve(lines)?);
-        }
-        Ok(UnitSource::Count(count.map_or(0, NonZeroU32::get)))
     }
 
     fn checkers(&self) -> Result<Vec<LeastCheckers>, JobFileError> {
