@@ -330,7 +330,7 @@ impl Scenario {
 
     /// Share of units that come to something else on a peer's class of processors.
     pub fn splits(&self, peer: usize) -> f64 {
-        let audit = self.audit.as_ref().filter(|audit| audit.other_arch.contains(&peer));
+        let audit = self.audit.as_ref().filter(|audit| audit.is_elsewhere(peer));
         audit.map_or(0.0, |audit| audit.splits)
     }
 

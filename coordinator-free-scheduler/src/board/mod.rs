@@ -321,7 +321,12 @@ impl Board {
         }
         merged.touched.sort_unstable();
         merged.touched.dedup();
+        // Then units fail of which nobody has said anything, too.
+        let all = self.quarantined().is_some();
         for unit in &merged.touched {
+            if all {
+                let _ = self.unit_mut(*unit);
+            }
             let Some(mut known) = self.take(*unit) else { continue };
             self.show(*unit, &mut known);
             let standing = self.stand(&known);

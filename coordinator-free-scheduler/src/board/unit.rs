@@ -179,6 +179,8 @@ pub enum FailReason {
     TwoQuorums,
     /// This many hosts could not run it; the most frequent reason.
     Void(Void),
+    /// The module comes to different things on different processors, as the owner's own machines show.
+    Quarantined,
 }
 
 impl core::fmt::Display for FailReason {
@@ -186,6 +188,9 @@ impl core::fmt::Display for FailReason {
         match self {
             FailReason::NoAgreement => f.write_str("no quorum within the allowed executions"),
             FailReason::TwoQuorums => f.write_str("two quorums disagree"),
+            FailReason::Quarantined => {
+                f.write_str("its module comes to different things on different processors")
+            }
             FailReason::Void(void) => write!(f, "hosts could not run it: {void:?}"),
         }
     }

@@ -31,7 +31,7 @@ impl Lot {
         let wanted = |orders| self.is_unexecuted(orders, known);
         let believed = |orders: &&Orders| orders.believes(self.my_key);
         let open = || self.board.orders().filter(believed).any(wanted);
-        let asked = || self.is_checker(known) || self.is_bonus(unit, known);
+        let asked = || self.is_checker(unit, known) || self.is_bonus(unit, known);
         usize::from(!self.is_signer() && (asked() || open()))
     }
 
@@ -67,8 +67,13 @@ impl Lot {
     }
 
     /// Whether this node is to check a unit.
-    pub(super) fn is_checker(&self, known: &Unit) -> bool {
-        self.is_member_of(known, UnitOrders::wants)
+    pub(super) fn is_checker(&self, unit: UnitIndex, known: &Unit) -> bool {
+        self.is_member_of(known, UnitOrders::wants) || self.is_witness(unit)
+    }
+
+    /// Whether this node is to compute a unit as a machine of some signer's donor.
+    fn is_witness(&self, unit: UnitIndex) -> bool {
+        self.board.orders().any(|signer| signer.asks(unit, self.my_key))
     }
 
     /// Whether some signer has said this of this node, as a member.
@@ -120,7 +125,7 @@ impl Lot {
             let tried = known.voucher(self.me).is_some() || held.binary_search(unit).is_ok();
             let said = known.orders_of(orders.author());
             let refused = said.is_some_and(|said| said.refused.contains(&self.my_key));
-            tried && !refused && !self.is_checker(known)
+            tried && !refused && !self.is_checker(*unit, known)
         };
         let taken = self.board.range().filter(mine).count();
         let share = match orders.may_vouch(self.my_key) {
@@ -132,12 +137,12 @@ impl Lot {
 
     /// Whether this node is to check a unit.
     pub(super) fn checks(&self, unit: UnitIndex) -> bool {
-        self.board.unit(unit).is_some_and(|known| self.is_checker(known))
+        self.board.unit(unit).is_some_and(|known| self.is_checker(unit, known))
     }
 
     /// Whether it was ever asked to: what has begun may end, though the owner waits no more.
-    pub(super) fn was_asked(&self, known: &Unit) -> bool {
-        self.is_member_of(known, UnitOrders::wanted)
+    pub(super) fn was_asked(&self, unit: UnitIndex, known: &Unit) -> bool {
+        self.is_member_of(known, UnitOrders::wanted) || self.is_witness(unit)
     }
 
     /// Whether a peer has said that it is on a unit.

@@ -70,7 +70,7 @@ impl Lot {
             return false;
         }
         let needed = self.lacks(unit, known);
-        if needed > 0 && (self.is_checker(known) || self.is_bonus(unit, known)) {
+        if needed > 0 && (self.is_checker(unit, known) || self.is_bonus(unit, known)) {
             return true;
         }
         let ahead = |claim: &&Claim| {
@@ -207,7 +207,7 @@ impl Lot {
             return;
         }
         let open = known.standing.decision == Decision::Open && !self.board.cancelled();
-        if !open || needed() == 0 && !self.was_asked(known) {
+        if !open || needed() == 0 && !self.was_asked(unit, known) {
             self.needless.insert(unit);
         }
     }

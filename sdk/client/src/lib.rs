@@ -31,6 +31,7 @@
 #![warn(missing_docs)]
 
 mod address;
+mod audit;
 mod blocking;
 mod early;
 mod error;
@@ -49,6 +50,7 @@ mod route;
 mod submit;
 
 pub use address::{API_FILE, ApiAddress, TOKEN_FILE, data_dir_default};
+pub use audit::{AuditStage, AuditStatus, MachineAnswer, Quarantine, RecheckStatus};
 pub use blocking::BlockingReader;
 pub use early::{Written, level_dir};
 pub use error::Error;
@@ -61,9 +63,8 @@ pub use ids::{BlobHash, JobId, NotAnId, WorkId};
 pub use job_file::{JOB_FILE_BYTES_MAX, JobFile, JobFileError};
 pub use job_spec::{Input, JobSpec, LINE_BYTES_MAX, UnitSource};
 pub use json::{
-    AUDITED_UNITS, AuditStage, AuditStatus, JobRequest, JobState, JobStatus, LeastCheckers,
-    LimitsRequest, NodeStatus, PeerState, PeerStatus, Profile, RECHECK_PERCENT, RecheckStatus,
-    Ringer, Submitted, UnitsRequest,
+    AUDITED_UNITS, JobRequest, JobState, JobStatus, LeastCheckers, LimitsRequest, NodeStatus,
+    PeerState, PeerStatus, Profile, RECHECK_PERCENT, Ringer, Submitted, UnitsRequest,
 };
 pub use levels::{Level, LevelCounts, NotALevel, UnitLevel};
 pub use results::UnitResult;

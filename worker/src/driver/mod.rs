@@ -30,6 +30,7 @@ mod submit;
 pub use backend::Handle;
 pub use error::DriverError;
 pub use runs::Lies;
+pub use shown::quarantine;
 
 use crate::{
     exec::{Executor, Program, RunTag, Setup},

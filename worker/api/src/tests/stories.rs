@@ -46,6 +46,7 @@ pub fn of_job(status: &JobStatus) -> JobStory {
         lots: vec![lot],
         peers: vec![peer],
         audit: None,
+        quarantine: None,
     }
 }
 
