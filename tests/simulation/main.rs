@@ -22,6 +22,7 @@ mod scenarios;
 mod strikes;
 mod troubles;
 mod two_faced;
+mod voters;
 
 use coordinator_free_scheduler::{Node, RETIRE_MS, UNDONE_LOTS_MAX};
 use std::time::Duration;

@@ -77,6 +77,26 @@ impl Scenario {
     }
 }
 
+impl Scenario {
+    /// Share of units that come to something else on a peer's class of processors.
+    pub fn splits(&self, peer: usize) -> f64 {
+        let by_votes = f64::from(u8::from(self.other_arch.contains(&peer)));
+        let audit = self.audit.as_ref().filter(|audit| audit.is_elsewhere(peer));
+        audit.map_or(by_votes, |audit| audit.splits)
+    }
+
+    /// The machine of a peer.
+    pub fn host(&self, peer: usize) -> Host {
+        let (elsewhere, kin) = match &self.audit {
+            Some(audit) => (audit.is_elsewhere(peer), &audit.kin),
+            None => (self.other_arch.contains(&peer), &self.kin),
+        };
+        let donor = truth::key(usize::MAX);
+        let link = Link { donor, signature: truth::SIGNATURE.0.into() };
+        Host { arch: 1 + u8::from(elsewhere), link: kin.contains(&peer).then_some(link) }
+    }
+}
+
 impl Audit {
     /// Units that have some checkers in any case.
     pub fn checkers(&self) -> Vec<LeastCheckers> {
@@ -98,14 +118,6 @@ impl Audit {
     pub fn is_elsewhere(&self, peer: usize) -> bool {
         let drawn = share_of(truth::number(0, "arch", &[peer as u64])) < self.arch_mix;
         self.other_arch.contains(&peer) || drawn && peer > 0
-    }
-
-    /// The machine of a peer.
-    pub fn host(&self, peer: usize) -> Host {
-        let donor = truth::key(usize::MAX);
-        let link = Link { donor, signature: truth::SIGNATURE.0.into() };
-        let arch = 1 + u8::from(self.is_elsewhere(peer));
-        Host { arch, link: self.kin.contains(&peer).then_some(link) }
     }
 
     /// What the manifest of the job with this salt says.

@@ -266,9 +266,9 @@ impl Orders {
         self.lost.keys().copied()
     }
 
-    /// How many peers the signer found wrong beyond doubt.
-    pub fn convicts(&self) -> usize {
-        self.lost.values().filter(|convicted| **convicted).count()
+    /// Whether the signer takes a peer's word no more, and blames it for nothing.
+    pub fn is_doubted(&self, peer: PeerKey) -> bool {
+        self.lost.get(&peer) == Some(&false)
     }
 
     /// Whether a peer's commit may be a unit's answer.

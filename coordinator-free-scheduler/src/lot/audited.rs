@@ -5,9 +5,9 @@ use crate::{
     Answer, Decision, Nonce, PeerKey, UNDONE_LOTS_MAX, UnitIndex, VOID_PEERS_MAX,
     board::{
         orders::{Orders, UnitOrders},
-        unit::{Unit, Voucher},
+        unit::{AuthorIndex, Unit, Voucher},
     },
-    verify::quorum,
+    verify::{company::Company, quorum},
 };
 use alloc::{collections::BTreeSet, vec, vec::Vec};
 use core::cmp::Reverse;
@@ -25,7 +25,7 @@ impl Lot {
     pub(super) fn lacks(&self, unit: UnitIndex, known: &Unit) -> usize {
         if self.board.votes() {
             let counts = |author| self.counts(author, unit);
-            let useless = self.board.is_outvoted(self.my_key);
+            let useless = self.board.is_outvoted(self.my_key) || self.kin_answers(unit, known);
             return if useless { 0 } else { quorum::needed(known, self.quorum, counts) };
         }
         let wanted = |orders| self.is_unexecuted(orders, known);
@@ -33,6 +33,20 @@ impl Lot {
         let open = || self.board.orders().filter(believed).any(wanted);
         let asked = || self.is_checker(unit, known) || self.is_bonus(unit, known);
         usize::from(!self.is_signer() && (asked() || open()))
+    }
+
+    /// Whether another machine of this node's donor may carry the verdict already: both count once.
+    fn kin_answers(&self, unit: UnitIndex, known: &Unit) -> bool {
+        if !known.vouchers.iter().any(|voucher| self.is_kin(voucher.author)) {
+            return false;
+        }
+        let company = Company::of(known, self.quorum, |author| self.counts(author, unit));
+        company.group.iter().any(|voucher| self.is_kin(voucher.author))
+    }
+
+    /// Whether an author is another machine of this node's donor.
+    pub(super) fn is_kin(&self, author: AuthorIndex) -> bool {
+        author != self.me && self.board.voter(author) == self.board.voter(self.me)
     }
 
     /// Whether this node, which a signer does not know, may answer a unit beside its executor, for the sake

@@ -78,7 +78,9 @@ impl Lot {
                 && self.counts(claim.author, unit)
                 && mine.is_none_or(|mine| !mine.copy && (claim.copy || claim.precedes(mine)))
         };
-        needed > self.claims.on(unit).iter().filter(ahead).count()
+        let before = || self.claims.on(unit).iter().filter(ahead);
+        let votes = self.board.votes();
+        needed > before().count() && !(votes && before().any(|claim| self.is_kin(claim.author)))
     }
 
     /// How many units are open to this node, by what it knows.

@@ -139,7 +139,8 @@ impl Driver {
         let keys = Arc::new(identity);
         let me = keys.peer();
         let (incarnation, seed, pace) = (draw()?, draw()?, Pace::default());
-        let mut node = Node::new(Config { me, incarnation, seed, pace, host, work_factor });
+        let open = network_key.is_none();
+        let mut node = Node::new(Config { me, incarnation, seed, pace, host, work_factor, open });
         replay(&store, &mut node)?;
         let metrics = Arc::new(Metrics::new()?);
         let executor = Arc::new(Executor::new(Setup {
