@@ -79,7 +79,7 @@ fn time(node: &Node, job: &std::path::Path) -> Took {
 
 fn alone() -> Took {
     let place = Place::new();
-    let mut node = Node::start(&place, "alone", &["--listen", "/ip4/127.0.0.1/tcp/0"]);
+    let mut node = Node::private(&place, "alone", &["--listen", "/ip4/127.0.0.1/tcp/0"]);
     let took = time(&node, &job(&place));
     end_all(&mut [&mut node]);
     took

@@ -10,7 +10,8 @@
 //! What it is not: an opinion on a job; how time is shared among those in the table is for `turns.rs`.
 use crate::{
     CommandError, Fault, Hash, Job, JobId, LIMITS, LotIndex, Manifest, Millis, Node, Notice,
-    Output, PeerKey, Record, SignedManifest, UnitIndex, audits::check_ringers, stamp_hashes,
+    Output, PeerKey, Profile, Record, SignedManifest, UnitIndex, audits::check_ringers,
+    stamp_hashes,
 };
 use alloc::{
     boxed::Box,
@@ -115,6 +116,7 @@ impl Node {
     ) -> Result<JobId, CommandError> {
         let manifest = signed.open().map_err(CommandError::Manifest)?;
         check_ringers(&manifest, &ringers)?;
+        self.check_votes(&signed, &manifest).map_err(|_| CommandError::OneVote)?;
         let id = signed.id();
         if self.jobs.contains_key(&id) {
             return Ok(id);
@@ -132,6 +134,19 @@ impl Node {
         self.know_ringers(now, id, ringers);
         self.handle(now, crate::Input::Tick);
         Ok(id)
+    }
+
+    /// Whether a job asks for as many answers as it takes to believe them on this grid; one is enough where
+    /// all machines are the user's own. What is known already stays.
+    ///
+    /// # Errors
+    /// It does not.
+    pub fn check_votes(&self, signed: &SignedManifest, manifest: &Manifest) -> Result<(), Fault> {
+        let one = matches!(manifest.profile, Profile::Quorum { n: 1, .. });
+        match one && self.config.open && !self.jobs.contains_key(&signed.id()) {
+            true => Err(Fault::OneVote),
+            false => Ok(()),
+        }
     }
 
     /// Whether somebody has paid for a manifest, by work or by favours; this node's own cost nothing here.
@@ -170,7 +185,8 @@ impl Node {
         if self.jobs.contains_key(&id) || self.gone.ended.contains(&id) {
             return false;
         }
-        if let Err(fault) = self.check_price(&signed, &manifest) {
+        let fit = self.check_votes(&signed, &manifest);
+        if let Err(fault) = fit.and_then(|()| self.check_price(&signed, &manifest)) {
             self.fault(from, fault);
             return false;
         }

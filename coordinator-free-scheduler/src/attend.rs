@@ -128,7 +128,10 @@ impl Node {
             let barred = self.barred.iter().chain(struck).chain(job.silent()).copied().collect();
             let (me, incarnation) = (self.config.me, self.config.incarnation);
             let mut fresh = Lot::new(id, &job.manifest, lot, me, incarnation, barred);
-            if job.is_audited() {
+            // In votes a donor's machines count once, and an owner that looks again excuses other classes.
+            let votes = fresh.board.votes();
+            let linked = votes && (self.config.host.link.is_some() || fresh.board.is_signed());
+            if job.is_audited() || linked {
                 fresh.outbox.introduce(self.config.host.clone());
             }
             job.retired.remove(&lot);

@@ -4,7 +4,8 @@ use crate::{
     ANSWER_BYTES_MAX, Answer, AuditStep, Auditor, CommandError, DELEGATED_JOBS_MAX,
     DELEGATED_UNITS_MAX, Hash, Host, JobId, LotIndex, Manifest, Millis, NETWORKS_MAX, Node, Nonce,
     Output, PeerKey, Profile, RINGERS_MAX, Record, SealedAnswer, SignedBatch, Statement, UnitIndex,
-    Unsealed, auditor::Trust, commitment, lot::Lot, outbox::Done, verify::audited::Check,
+    Unsealed, auditor::Trust, board::orders::Orders, commitment, lot::Lot, outbox::Done,
+    verify::audited::Check,
 };
 use alloc::{collections::BTreeMap, vec::Vec};
 
@@ -259,14 +260,15 @@ impl Node {
         }
     }
 
-    /// A member may be drawn in any lot of a job whose pass was closed, and has to hear of it.
+    /// A member may be drawn in any lot of a job whose pass was closed, and a machine of a signer's donor
+    /// be asked in any: they have to hear of it.
     pub(crate) fn follow_draws(&mut self, id: JobId, index: LotIndex) {
         let me = self.config.me;
         let Some(job) = self.jobs.get(&id).filter(|job| job.is_audited()) else { return };
         let all = (job.lots.len() + job.retired.len()) as u32 == job.manifest.lots();
         let orders = job.lots.get(&index).into_iter().flat_map(|lot| lot.board.orders());
-        let drawn = orders.into_iter().any(|one| one.is_closed() && one.member(me).is_some());
-        if drawn && !all {
+        let wanted = |one: &Orders| one.is_closed() && one.member(me).is_some() || one.asks_any(me);
+        if orders.into_iter().any(wanted) && !all {
             self.follow(id);
         }
     }
@@ -325,12 +327,15 @@ fn by_lot(
         AuditStep::Silent(all) => checks(AuditStep::Silent, all),
         AuditStep::Released(all) => cut(all, |one| lot_of(one.unit), AuditStep::Released),
         AuditStep::Revealed(all) => cut(all, |one| lot_of(one.unit), AuditStep::Revealed),
+        AuditStep::Witnessed(all) => cut(all, |one| lot_of(one.unit), AuditStep::Witnessed),
         // Signers hear every lot.
         AuditStep::Beat => alloc::vec![(0, step)],
         AuditStep::Roster { .. }
         | AuditStep::Began { .. }
         | AuditStep::Closed { .. }
         | AuditStep::Lost { .. }
+        | AuditStep::Asked(_)
+        | AuditStep::Quarantined(_)
         | AuditStep::Settled { .. } => (0..lots).map(|lot| (lot, step.clone())).collect(),
     }
 }

@@ -5,10 +5,11 @@
 //! it cannot have. What it is not: proof that an answer is right; it proves who vouched for it, and that
 //! they could not have copied from each other.
 use crate::{
-    Audited, Board, Fault, Flaw, Hash, JobId, LotIndex, Manifest, Node, PeerKey, Profile,
-    SignedBatch, Statement, UnitIndex, Verdict,
+    Audited, Board, Fault, Flaw, Hash, Host, JobId, LotIndex, Manifest, Node, PeerKey, Profile,
+    Reproducer, SignedBatch, Statement, UnitIndex, Verdict, Witness,
     auditor::{Course, Shown, Spoiled},
     board::unit::Once,
+    commitment,
     statement::Batch,
     sync::all_of,
 };
@@ -26,6 +27,8 @@ pub struct Replay {
     boards: BTreeMap<LotIndex, Board>,
     /// What each signer said.
     courses: BTreeMap<PeerKey, Course>,
+    /// What peers said of their machines who told whose they are.
+    machines: BTreeMap<PeerKey, Vec<Host>>,
     evidence: BTreeSet<Hash>,
 }
 
@@ -68,8 +71,14 @@ impl core::error::Error for Unfit {}
 impl Replay {
     /// Begins with what the owner signed, which is the body's to check.
     pub fn new(job: JobId, manifest: Manifest) -> Replay {
-        let (courses, evidence) = (BTreeMap::new(), BTreeSet::new());
-        Replay { job, manifest, boards: BTreeMap::new(), courses, evidence }
+        Replay {
+            job,
+            manifest,
+            boards: BTreeMap::new(),
+            courses: BTreeMap::new(),
+            machines: BTreeMap::new(),
+            evidence: BTreeSet::new(),
+        }
     }
 
     /// The job's name.
@@ -97,6 +106,16 @@ impl Replay {
         let fresh = || Board::new(self.job, &self.manifest, batch.lot);
         let board = self.boards.entry(batch.lot).or_insert_with(fresh);
         self.evidence.insert(signed.hash());
+        let linked = batch.statements.iter().filter_map(|one| match one {
+            Statement::Host(host) if host.link.is_some() => Some(host),
+            _ => None,
+        });
+        for host in linked {
+            let known = self.machines.entry(batch.author).or_default();
+            if !known.contains(host) {
+                known.push(host.clone());
+            }
+        }
         let signs = board.orders_of(batch.author).is_some();
         for statement in batch.statements.iter().filter(|_| signs) {
             let course = self.courses.entry(batch.author).or_default();
@@ -132,6 +151,10 @@ impl Replay {
         let mut end = Err(Flaw::Unfinished);
         for signer in self.manifest.signers() {
             let Some(course) = self.courses.get(&signer) else { continue };
+            if let Err(flaw) = self.check_witnesses(signer, course) {
+                end = Err(flaw);
+                continue;
+            }
             let audited = course.clone().replay(&self.manifest, signer, &shown, &spoiled);
             match audited {
                 // Another signer may have ended what this one began.
@@ -144,6 +167,50 @@ impl Replay {
             }
         }
         Some(end)
+    }
+
+    /// Why the module of an audited job is at fault, if a signer says so, by what its own machines computed
+    /// and committed to; nothing else need be here for that.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn quarantined(&self) -> Option<Result<(PeerKey, Reproducer), Flaw>> {
+        let Profile::Audited(_) = self.manifest.profile else { return None };
+        let said = self.manifest.signers().into_iter().find_map(|signer| {
+            let course = self.courses.get(&signer)?;
+            Some((signer, course, course.quarantined()?))
+        });
+        let (signer, course, found) = said?;
+        let (own, other) = (&found.own, &found.other);
+        let differs = own.answer != other.answer && own.arch != other.arch;
+        let of_one = own.peer == signer && own.unit == other.unit && other.peer != signer;
+        Some(match course.two_faced() {
+            Some(lot) => Err(Flaw::TwoFaced(lot)),
+            None if !differs || !of_one => Err(Flaw::Witness(own.unit)),
+            None => self.check_witnesses(signer, course).map(|()| (signer, found.clone())),
+        })
+    }
+
+    /// What a signer says of its own machines is what they committed to, and they are its donor's.
+    fn check_witnesses(&self, signer: PeerKey, course: &Course) -> Result<(), Flaw> {
+        let holds = |one: &Witness| {
+            let lot = self.boards.get(&self.manifest.lot_of(one.unit));
+            let commit = lot.and_then(|board| board.commit_of(one.peer, one.unit));
+            let hash = commitment(self.job, one.unit, one.peer, &one.answer, &one.nonce);
+            commit == Some(hash) && self.is_machine_of(signer, one)
+        };
+        match course.witnesses().find(|one| !holds(one)) {
+            Some(one) => Err(Flaw::Witness(one.unit)),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a witness is of the same donor as a signer, and on the processor that it is said to be on.
+    fn is_machine_of(&self, signer: PeerKey, one: &Witness) -> bool {
+        let of = |peer| self.machines.get(&peer).into_iter().flatten();
+        let donor = |host: &Host| host.link.as_ref().map(|link| link.donor);
+        let here = |host: &&Host| host.arch == one.arch;
+        of(one.peer).filter(here).any(|host| of(signer).any(|own| donor(own) == donor(host)))
     }
 
     /// What its owner came to by computing units again; none of a job where it was not to.

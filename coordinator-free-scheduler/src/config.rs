@@ -17,13 +17,15 @@ pub struct Config {
     /// Hashes that a manifest's [`Stamp`](crate::Stamp) takes for each unit, on the average; the same on
     /// all nodes of a grid, and 0 where whoever gets in is known.
     pub work_factor: u32,
+    /// Whether anybody may join the grid; where nobody may, a single answer can be believed.
+    pub open: bool,
 }
 
 impl Config {
-    /// A node at the usual pace, of a grid that asks for no work, on a machine of which nothing is known.
+    /// A node at the usual pace, of a private grid that asks for no work, on a machine of which nothing is known.
     pub fn new(me: PeerKey, incarnation: u64, seed: u64) -> Config {
         let (pace, host) = (Pace::default(), Host::default());
-        Config { me, incarnation, seed, pace, host, work_factor: 0 }
+        Config { me, incarnation, seed, pace, host, work_factor: 0, open: false }
     }
 }
 

@@ -399,6 +399,8 @@ pub enum Fault {
     NotAudited,
     /// A named limit was reached; what came was dropped.
     OverLimit(&'static str),
+    /// A manifest that would believe a single answer, on a grid that anybody may join.
+    OneVote,
     /// A manifest whose stamp does not show the work that this grid asks for.
     TooLittleWork {
         /// Hashes that a stamp takes on the average.
@@ -424,6 +426,7 @@ impl core::fmt::Display for Fault {
             Fault::NotTheOwner => f.write_str("a job ended by somebody who does not own it"),
             Fault::NotAudited => f.write_str("an audit of a job that is not audited"),
             Fault::OverLimit(limit) => write!(f, "more {limit} than a node keeps"),
+            Fault::OneVote => f.write_str("a job by quorum=1, on a grid that anybody may join"),
             Fault::TooLittleWork { hashes, units } => write!(
                 f,
                 "a manifest without proof of work: for {units} units this grid asks for about {hashes} hashes; are the work factors of both nodes equal?"
@@ -431,6 +434,11 @@ impl core::fmt::Display for Fault {
         }
     }
 }
+
+/// Why such a job is refused, and what to do about it.
+pub const ONE_VOTE: &str = "quorum=1 believes a single answer, and anybody may join this grid: take \
+    profile = \"quorum=2\" or more, or \"audited\"; or keep the grid to your own machines by a network key \
+    (`dugnad run --network-key FILE` on each)";
 
 /// A local command could not be carried out. Nothing was changed.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -448,6 +456,8 @@ pub enum CommandError {
     /// Ringers of a job that is not audited, of units that are not there, or over
     /// [`RINGERS_MAX`](crate::RINGERS_MAX).
     Ringers,
+    /// A job that would believe a single answer, on a grid that anybody may join.
+    OneVote,
 }
 
 impl core::fmt::Display for CommandError {
@@ -466,6 +476,7 @@ impl core::fmt::Display for CommandError {
                 "ringers go with profile = \"audited\" alone, name units of the job, and are at most {}",
                 crate::RINGERS_MAX
             ),
+            CommandError::OneVote => f.write_str(ONE_VOTE),
             CommandError::NoSuchJob(job) => write!(f, "there is no job {job} here"),
             CommandError::NotTheOwner(job) => {
                 write!(f, "job {job} is another's; only its submitter's node can end it")

@@ -255,9 +255,17 @@ impl Node {
             self.peers.iter().copied().chain(job.lots.values().flat_map(Lot::on_units)).collect();
         let others: BTreeSet<PeerKey> =
             others.into_iter().filter(|peer| *peer != self.config.me).collect();
-        let useful = others.iter().filter(|peer| believed(peer)).count() as u32;
+        let useful = others.iter().filter(|peer| believed(peer)).copied();
+        // A donor's machines have one voice.
+        let voter = |peer| {
+            let mut told = job.lots.values().map(|lot| lot.board.donor_of(peer));
+            told.find(|donor| *donor != peer).unwrap_or(peer)
+        };
+        let voters: BTreeSet<PeerKey> = useful.map(voter).collect();
         let owns = job.manifest.owner == self.config.me;
         let answers = !(job.is_audited() && owns) && self.slots > 0;
+        let useful = voters.len() as u32;
+        let answers = answers && !voters.contains(&voter(self.config.me));
         let (have, want) = (useful + u32::from(answers), u32::from(job.manifest.profile.wanted()));
         match (others.is_empty(), useful) {
             _ if have >= want => self.wait_of_units(job),

@@ -1,7 +1,7 @@
 //! One job as this node knows it: its manifest, the lots it has looked into, its pace here.
 use crate::{
     AuditView, Auditor, DONOR_PERCENT, JobId, LotIndex, Manifest, Millis, Pace, PeerKey, Profile,
-    SILENT_MAX, SignedManifest, UnitIndex, Verdict,
+    Reproducer, SILENT_MAX, SignedManifest, UnitIndex, Verdict,
     attend::{Heard, Retired},
     checker::Checker,
     levels::Levels,
@@ -78,7 +78,7 @@ pub enum JobState {
     Running,
     /// Every unit has its verdict, and all are verified.
     Done,
-    /// Every unit has its verdict, and some failed.
+    /// Every unit has its verdict, and some failed; or its module was found to be at fault.
     Failed,
     /// Its owner ended it.
     Cancelled,
@@ -229,7 +229,13 @@ impl Job {
     pub(crate) fn is_over(&self) -> bool {
         let Tally { verified, failed, .. } = self.tally();
         let decided = verified + failed == self.manifest.work.units.count();
-        self.cancelled() || decided && !self.is_rechecking()
+        let ended = self.cancelled() || self.quarantined().is_some();
+        ended || decided && !self.is_rechecking()
+    }
+
+    /// Why its module is at fault, if a signer found that it is.
+    pub fn quarantined(&self) -> Option<&Reproducer> {
+        self.lots.values().find_map(|lot| lot.board.quarantined())
     }
 
     /// Units that are done in lots where this node never was, by hearsay.
@@ -253,6 +259,7 @@ impl Job {
         let running = undecided.min(claimed as u32);
         let state = match (self.cancelled(), undecided, failed) {
             (true, ..) => JobState::Cancelled,
+            (false, ..) if self.quarantined().is_some() => JobState::Failed,
             (false, 0, _) if self.is_rechecking() => JobState::Running,
             (false, 0, 0) => JobState::Done,
             (false, 0, _) => JobState::Failed,

@@ -170,7 +170,8 @@ impl Outbox {
         self.due_by(at);
     }
 
-    /// Has the machine of this node told with the first answer or order.
+    /// Has the machine of this node told with the first answer or order, and whose it is with the first
+    /// thing that is said at all.
     pub fn introduce(&mut self, host: Host) {
         self.host = Some(host);
     }
@@ -206,7 +207,7 @@ impl Outbox {
     ) -> Vec<Parcel> {
         let mut cut = Cut::default();
         let says_much = !self.commits.is_empty() || !self.orders.is_empty();
-        if let Some(host) = self.host.take_if(|_| says_much) {
+        if let Some(host) = self.host.take_if(|host| says_much || host.link.is_some()) {
             cut.begin_if_full(HOST_BYTES, 1);
             cut.statements().push(Statement::Host(host));
         }

@@ -88,7 +88,7 @@ impl Job {
         self.rechecks?;
         let lots = || self.lots.values();
         let lost = |lot: &Lot| {
-            lot.board.orders().map(|owner| owner.convicts() as u32).max().unwrap_or_default()
+            lot.board.orders().map(|owner| owner.lost().len() as u32).max().unwrap_or_default()
         };
         Some(RecheckView {
             share: lots().map(Lot::recheck_share).max().unwrap_or_default(),

@@ -72,7 +72,7 @@ fn outputs(place: &Place, node: &Node, job: &Path) -> Vec<String> {
 #[test]
 fn units_are_a_count_files_in_order_or_lines() {
     let place = Place::new();
-    let node = Node::start(&place, "node", &LOCAL);
+    let node = Node::private(&place, "node", &LOCAL);
     let job = |name: &str, units: &str| {
         place.job(name, &module::echo(), &format!("{ALONE}\n[units]\n{units}"))
     };
@@ -93,7 +93,7 @@ fn units_are_a_count_files_in_order_or_lines() {
 #[test]
 fn same_work_is_the_same_job_unless_again() {
     let place = Place::new();
-    let node = Node::start(&place, "node", &LOCAL);
+    let node = Node::private(&place, "node", &LOCAL);
     let units = format!("{ALONE}\n[units]\ncount = 2");
     let file = place.job("echo", &module::echo(), &units);
     let submit = |file: &Path, more: &[&str]| {
@@ -121,7 +121,7 @@ fn exit_codes_say_what_happened() {
         run([command, &["--data-dir", text(&nowhere)]].concat()).refused(3, &["nowhere"]);
     }
     run(["--no-such-flag"]).refused(2, &["--no-such-flag"]);
-    let mut node = Node::start(&place, "node", &LOCAL);
+    let mut node = Node::private(&place, "node", &LOCAL);
     let file = place.job("good", &module::echo(), &format!("{ALONE}\n[units]\ncount = 3"));
     let submitted = node.try_command(&["submit", text(&file), "--watch", "--yes"]);
     assert_eq!(submitted.code, Some(0), "{submitted:?}");
@@ -149,7 +149,7 @@ fn exit_codes_say_what_happened() {
 #[test]
 fn interrupted_watch_leaves_the_job_running() {
     let place = Place::new();
-    let node = Node::start(&place, "node", &LOCAL);
+    let node = Node::private(&place, "node", &LOCAL);
     let endless = module::command("(loop (br 0))");
     let rest = format!("{ALONE}\n[limits]\nfuel = 1_000_000_000_000\n[units]\ncount = 1");
     let job = node.submit(&place.job("endless", &endless, &rest));
@@ -364,6 +364,9 @@ fn an_open_grid_takes_nothing_that_nobody_agreed_to() {
         }
     }
     assert_eq!(node.get("/v1/jobs").json(), Value::Array(Vec::new()), "nothing was submitted");
+    let alone = job("alone", &format!("{ALONE}\nunits.count = 3"));
+    let refused = node.try_command(&["submit", text(&alone), "--yes"]);
+    refused.refused(2, &["anybody may join", "quorum=2", "--network-key"]);
     for (file, profile) in [(&small, "quorum=2+10%"), (&large, "audited=1e-4")] {
         let told = node.try_command(&["submit", text(file), "--yes", "--json"]);
         assert_eq!(field(&told.json(), "profile"), profile);

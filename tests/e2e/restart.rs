@@ -103,7 +103,7 @@ fn outputs_that_only_a_frozen_peer_holds_are_made_again() {
 #[test]
 fn ended_job_is_still_there_after_a_restart() {
     let place = Place::new();
-    let mut node = Node::start(&place, "alone", &PRIVATE);
+    let mut node = Node::private(&place, "alone", &PRIVATE);
     let job = "profile = \"quorum=1\"\n[units]\ncount = 30";
     let job = node.submit(&place.job("echo", &module::echo(), job));
     let done = node.wait_ended(&job);
@@ -132,7 +132,7 @@ fn data_directory_in_use_is_refused_by_name() {
 #[test]
 fn truncated_or_foreign_store_is_an_error_that_names_the_file() {
     let place = Place::new();
-    let mut node = Node::start(&place, "node", &PRIVATE);
+    let mut node = Node::private(&place, "node", &PRIVATE);
     let job = "profile = \"quorum=1\"\n[units]\ncount = 200";
     let job = node.submit(&place.job("echo", &module::echo(), job));
     node.wait_ended(&job);

@@ -112,7 +112,7 @@ fn what_is_taken_away_or_put_beside_is_found() {
 fn computing_again_finds_what_all_agreed_on_and_is_wrong() {
     let place = Place::new();
     let lies = ["--lie-share", "1", "--lie-seed", "7"];
-    let mut liar = Node::start(&place, "liar", &[&TCP[..], &lies].concat());
+    let mut liar = Node::private(&place, "liar", &[&TCP[..], &lies].concat());
     let alone = "profile = \"quorum=1\"\n[units]\ncount = 3";
     let job = liar.submit(&place.job("walk", &module::walk(1_000), alone));
     assert_eq!(field(&liar.wait_ended(&job), "state"), "done");

@@ -2,11 +2,11 @@
 //! another protocol, and says so in its names (`/dugnad/…/1`, `dugnad 1 …`); only while there has been
 //! no release may the bytes change under the same names.
 use coordinator_free_scheduler::{
-    About, Answer, AuditStep, AuditTerms, Call, ClaimedUnits, Commit, Hash, Head, Host,
-    InvalidReason, JobId, Link, LotNews, Manifest, Message, Opening, Outcome, PeerKey, Place,
-    Profile, Query, Record, Release, RunLimits, SealedAnswer, Signature, SignedBatch,
-    SignedManifest, Span, Speed, Stamp, Statement, Step, TableDirectory, TablePage, Trace,
-    TrapClass, UnitEntry, Units, Void, Work, commitment, seed_before,
+    About, Answer, AuditStep, AuditTerms, Call, ClaimedUnits, Commit, Hash, Head, Host, InvalidReason,
+    JobId, Link, LotNews, Manifest, Message, Opening, Outcome, PeerKey, Place, Profile, Query,
+    Record, Release, Reproducer, RunLimits, SealedAnswer, Signature, SignedBatch, SignedManifest,
+    Span, Speed, Stamp, Statement, Step, TableDirectory, TablePage, Trace, TrapClass, UnitEntry,
+    Units, Void, Witness, Work, commitment, seed_before,
     statement::Batch,
     trace,
     verify::audited::{Check, Member},
@@ -101,12 +101,20 @@ fn audit_statements() -> Vec<(&'static str, Statement)> {
         AuditStep::Doubted(vec![unit]),
         AuditStep::Beat,
     ];
+    let witness = |arch| Witness { unit, peer, arch, answer: exit(), nonce: [10; 16] };
+    let found = Reproducer { own: witness(19), other: witness(32) };
+    let machines = vec![
+        AuditStep::Asked(vec![(unit, peer)]),
+        AuditStep::Witnessed(vec![witness(32)]),
+        AuditStep::Quarantined(Box::new(found)),
+    ];
     let sealed = vec![SealedAnswer { unit, bytes: vec![24, 25] }];
     let link = Link { donor: peer, signature: vec![27, 28] };
     let sealed_for = Statement::SealedFor { to: peer, answers: sealed.clone() };
     vec![
         ("sealed", Statement::Sealed(sealed)),
         ("audit", Statement::Audit { first: 2, steps }),
+        ("machines", Statement::Audit { first: 18, steps: machines }),
         ("sealed for", sealed_for),
         ("host", Statement::Host(Host { arch: 19, link: Some(link) })),
     ]

@@ -1,9 +1,9 @@
 //! Anybody may submit, and keys cost nothing: what a flood of manifests can do, and what it cannot.
 use crate::explain::{agree, commit, open};
 use coordinator_free_scheduler::{
-    Config, DRAW_MS, FAVOUR_FUEL, Fault, Hash, Input, JobId, JobState, LIMITS, Message, Millis,
-    Node, Notice, Output, PeerKey, Query, RETIRE_MS, Record, STAMP_UNITS_MIN, SignedManifest,
-    Stamp, WAITING_JOBS_MAX, WORKED_ON_JOBS_MAX, stamp_hashes,
+    CommandError, Config, DRAW_MS, FAVOUR_FUEL, Fault, Hash, Input, JobId, JobState, LIMITS,
+    Message, Millis, Node, Notice, Output, PeerKey, Query, RETIRE_MS, Record, STAMP_UNITS_MIN,
+    SignedManifest, Stamp, WAITING_JOBS_MAX, WORKED_ON_JOBS_MAX, stamp_hashes,
 };
 use std::{collections::BTreeSet, time::Duration};
 use tests::{
@@ -49,6 +49,36 @@ fn drain(node: &mut Node, now: Millis, disk: &mut Vec<Record>) -> Vec<Output> {
         }
     }
     outputs
+}
+
+/// A single answer is believed where all machines are the user's own, and nowhere else.
+#[test]
+fn one_answer_is_not_enough_where_anybody_may_join() {
+    for open in [false, true] {
+        let mut node = Node::new(Config { open, ..Config::new(truth::key(9), 1, 1) });
+        node.resume(NOW);
+        let job = |owner, n| truth::manifest(truth::key(owner), 10, 10, n, 0);
+        hear(&mut node, NOW, &job(1_000, 1));
+        hear(&mut node, NOW, &job(1_001, 2));
+        let fault = |output| match output {
+            Output::Notice(Notice::Fault { fault, .. }) => Some(fault),
+            _ => None,
+        };
+        let outputs = drain(&mut node, NOW, &mut Vec::new());
+        let faults: Vec<Fault> = outputs.into_iter().filter_map(fault).collect();
+        let submitted = node.submit(NOW, job(9, 1)).map(drop);
+        node.submit(NOW, job(9, 2)).expect("two are enough");
+        match open {
+            true => {
+                assert_eq!((faults, submitted), (vec![Fault::OneVote], Err(CommandError::OneVote)));
+                assert_eq!(known(&node).len(), 2, "those by quorum=2");
+            }
+            false => {
+                assert_eq!((faults, submitted), (vec![], Ok(())));
+                assert_eq!(known(&node).len(), 4);
+            }
+        }
+    }
 }
 
 fn known(node: &Node) -> BTreeSet<JobId> {

@@ -47,7 +47,7 @@ pub fn replay(manifest: &SignedManifest, batches: &[SignedBatch]) -> Replay {
 }
 
 /// The same batches, each log in its order, the logs mixed.
-fn mixed(batches: &[SignedBatch], rng: &mut Rng) -> Vec<SignedBatch> {
+pub fn mixed(batches: &[SignedBatch], rng: &mut Rng) -> Vec<SignedBatch> {
     let mut logs: BTreeMap<_, VecDeque<&SignedBatch>> = BTreeMap::new();
     for signed in batches {
         let batch = signed.open().expect("a batch");

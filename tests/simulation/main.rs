@@ -16,11 +16,13 @@ mod levels;
 mod machines;
 mod mischief;
 mod newcomers;
+mod quarantine;
 mod rechecked;
 mod scenarios;
 mod strikes;
 mod troubles;
 mod two_faced;
+mod voters;
 
 use coordinator_free_scheduler::{Node, RETIRE_MS, UNDONE_LOTS_MAX};
 use std::time::Duration;

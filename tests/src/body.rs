@@ -106,6 +106,7 @@ impl Body {
             pace: Pace::default(),
             host,
             work_factor: scenario.work_factor,
+            open: false,
         };
         let mut node = Node::new(config);
         for record in journal {

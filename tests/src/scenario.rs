@@ -32,6 +32,11 @@ pub struct Scenario {
     pub checked: bool,
     /// Units that the owner computes again after a vote, percent.
     pub recheck_percent: u8,
+    /// Peers that are one donor's, by number, where answers are voted on.
+    pub kin: Vec<usize>,
+    /// Peers with another class of processors, by number, where answers are voted on: all that they compute
+    /// comes to something else.
+    pub other_arch: Vec<usize>,
     /// Equal answers wanted, as `quorum=N`; one in an audited job.
     #[serde(deserialize_with = "quorum")]
     pub profile: u8,
@@ -232,6 +237,8 @@ impl Default for Scenario {
             audit: None,
             checked: false,
             recheck_percent: 0,
+            kin: Vec::new(),
+            other_arch: Vec::new(),
             profile: 2,
             slots: 1,
             neighbours: 12,
@@ -326,12 +333,6 @@ impl Scenario {
 
     fn count(&self, attacker: &Attacker) -> usize {
         (attacker.fraction.clamp(0.0, 1.0) * self.peers as f64).round() as usize
-    }
-
-    /// Share of units that come to something else on a peer's class of processors.
-    pub fn splits(&self, peer: usize) -> f64 {
-        let audit = self.audit.as_ref().filter(|audit| audit.other_arch.contains(&peer));
-        audit.map_or(0.0, |audit| audit.splits)
     }
 
     /// The profile of the job with this salt.

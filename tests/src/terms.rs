@@ -1,5 +1,5 @@
 //! What the owner of an audited job asks for, as a scenario says it.
-use crate::{Scenario, truth};
+use crate::{Scenario, draws::share_of, truth};
 use coordinator_free_scheduler::{
     AuditTerms, DELEGATE_AFTER_S, Hash, Host, JobId, LeastCheckers, Link, PeerKey, SignedManifest,
     Span, UnitIndex, seed_before,
@@ -23,6 +23,9 @@ pub struct Audit {
     /// Peers with another class of processors, by number.
     #[serde(default)]
     pub other_arch: Vec<usize>,
+    /// Share of the other peers that have it, too.
+    #[serde(default)]
+    pub arch_mix: f64,
     /// Share of units that come to something else there: the module is at fault.
     #[serde(default)]
     pub splits: f64,
@@ -52,6 +55,7 @@ impl Default for Audit {
             delegates: Vec::new(),
             delegate_after_s: DELEGATE_AFTER_S,
             other_arch: Vec::new(),
+            arch_mix: 0.0,
             splits: 0.0,
             kin: Vec::new(),
             least: (0, 0),
@@ -73,6 +77,26 @@ impl Scenario {
     }
 }
 
+impl Scenario {
+    /// Share of units that come to something else on a peer's class of processors.
+    pub fn splits(&self, peer: usize) -> f64 {
+        let by_votes = f64::from(u8::from(self.other_arch.contains(&peer)));
+        let audit = self.audit.as_ref().filter(|audit| audit.is_elsewhere(peer));
+        audit.map_or(by_votes, |audit| audit.splits)
+    }
+
+    /// The machine of a peer.
+    pub fn host(&self, peer: usize) -> Host {
+        let (elsewhere, kin) = match &self.audit {
+            Some(audit) => (audit.is_elsewhere(peer), &audit.kin),
+            None => (self.other_arch.contains(&peer), &self.kin),
+        };
+        let donor = truth::key(usize::MAX);
+        let link = Link { donor, signature: truth::SIGNATURE.0.into() };
+        Host { arch: 1 + u8::from(elsewhere), link: kin.contains(&peer).then_some(link) }
+    }
+}
+
 impl Audit {
     /// Units that have some checkers in any case.
     pub fn checkers(&self) -> Vec<LeastCheckers> {
@@ -90,12 +114,10 @@ impl Audit {
         (0..self.ringers).filter_map(|unit| Some((unit, known(unit).output()?))).collect()
     }
 
-    /// The machine of a peer.
-    pub fn host(&self, peer: usize) -> Host {
-        let donor = truth::key(usize::MAX);
-        let link = Link { donor, signature: truth::SIGNATURE.0.into() };
-        let arch = 1 + u8::from(self.other_arch.contains(&peer));
-        Host { arch, link: self.kin.contains(&peer).then_some(link) }
+    /// Whether a peer has the other class of processors. The owner has not.
+    pub fn is_elsewhere(&self, peer: usize) -> bool {
+        let drawn = share_of(truth::number(0, "arch", &[peer as u64])) < self.arch_mix;
+        self.other_arch.contains(&peer) || drawn && peer > 0
     }
 
     /// What the manifest of the job with this salt says.

@@ -30,6 +30,18 @@ fn arch() -> u8 {
     }
 }
 
+/// What people call a class of processors.
+pub fn arch_name(arch: u8) -> String {
+    match arch {
+        17..=20 => format!("x86-64-v{}", arch - 16),
+        32 => "aarch64".into(),
+        48 => "riscv64".into(),
+        64 => "s390x".into(),
+        0 => "unknown".into(),
+        _ => format!("class {arch}"),
+    }
+}
+
 /// 1 to 4.
 #[cfg(target_arch = "x86_64")]
 fn x86_level() -> u8 {

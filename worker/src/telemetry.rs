@@ -122,6 +122,9 @@ impl Metrics {
         if let Fault::TooLittleWork { .. } = fault {
             self.manifests.with_label_values(&["unpaid"]).inc();
         }
+        if let Fault::OneVote = fault {
+            self.manifests.with_label_values(&["one_vote"]).inc();
+        }
     }
 
     /// Counts statements that came in or go out.

@@ -34,7 +34,10 @@ impl Touched {
             | AuditStep::Lost { .. }
             | AuditStep::Settled { .. }
             | AuditStep::Released(_)
-            | AuditStep::Revealed(_) => {}
+            | AuditStep::Revealed(_)
+            | AuditStep::Asked(_)
+            | AuditStep::Witnessed(_)
+            | AuditStep::Quarantined(_) => {}
         }
     }
 }

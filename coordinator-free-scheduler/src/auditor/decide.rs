@@ -29,11 +29,14 @@ impl Auditor {
         if !self.turn.is_mine() {
             return steps;
         }
-        while core::mem::take(&mut self.news) {
+        while core::mem::take(&mut self.news) && !self.is_quarantined() {
+            let consulted = self.consult();
             let fresh = match self.audit.as_ref().map(Audit::phase) {
+                _ if !consulted.is_empty() => consulted,
                 None => self.proving(rng),
                 Some(Phase::Executing | Phase::Checking) => self.pass(now),
-                Some(Phase::Released(_) | Phase::Quarantined) => self.releasing(),
+                Some(Phase::Released(_)) => self.releasing(),
+                Some(Phase::Quarantined) => Vec::new(),
             };
             self.news = !fresh.is_empty();
             for step in fresh {
@@ -57,6 +60,7 @@ impl Auditor {
         }
         // What could not be computed here is tried again.
         self.news = true;
+        self.give_up_witnesses(now, &busy);
         if self.audit.as_ref().is_some_and(|audit| audit.phase() == Phase::Executing) {
             let room = AHEAD.saturating_sub(self.to_run.len() + self.running.len());
             let open = |unit: &UnitIndex| {
@@ -287,6 +291,9 @@ impl Auditor {
     /// All checks are in: disputes are computed here, then the pass is over.
     fn rule(&mut self) -> Vec<AuditStep> {
         let Some(audit) = &self.audit else { return Vec::new() };
+        if self.awaits_witnesses() {
+            return Vec::new();
+        }
         let unknown = |unit: &UnitIndex| self.to_run.contains(unit) || self.running.contains(unit);
         if self.doubted.values().chain(self.ringers.rung()).any(unknown) {
             return Vec::new();
@@ -314,9 +321,12 @@ impl Auditor {
         self.newly_told(members.chain(strangers))
     }
 
-    /// Says of those who were not told of yet that their word counts no more.
+    /// Says of those who were not told of yet that their word counts no more; of whom it may be proved
+    /// yet, later.
     fn newly_told(&self, lost: impl Iterator<Item = (PeerKey, bool)>) -> Vec<AuditStep> {
-        let fresh = lost.filter(|(peer, _)| !self.told_lost.contains_key(peer));
+        let fresh = lost.filter(|(peer, convicted)| {
+            !self.told_lost.contains_key(peer) && (*convicted || !self.awaits_witness(*peer))
+        });
         fresh.map(|(peer, convicted)| AuditStep::Lost { peer, convicted }).collect()
     }
 

@@ -10,6 +10,7 @@
 mod best;
 mod circles;
 mod decide;
+mod machines;
 mod newcomers;
 mod plan;
 mod proofs;
@@ -30,9 +31,9 @@ use crate::{
 };
 use alloc::{
     collections::{BTreeMap, BTreeSet},
-    vec,
     vec::Vec,
 };
+use machines::Machines;
 pub use plan::AuditPlan;
 pub use proofs::Trust;
 use proofs::{Proofs, quota};
@@ -77,6 +78,7 @@ pub struct Auditor {
     told_lost: BTreeMap<PeerKey, bool>,
     /// What peers said of their machines, this node among them.
     hosts: BTreeMap<PeerKey, Host>,
+    machines: Machines,
     /// Networks of those who answered, as far as they are known.
     networks: BTreeMap<PeerKey, u64>,
     /// Peers that keep two logs: what they said is on no board any more.
@@ -137,6 +139,7 @@ impl Auditor {
             refused: BTreeSet::new(),
             told_lost: BTreeMap::new(),
             hosts: BTreeMap::new(),
+            machines: Machines::default(),
             networks: BTreeMap::new(),
             forked: BTreeSet::new(),
             doubtful: BTreeSet::new(),
@@ -205,10 +208,13 @@ impl Auditor {
         if self.ringers.rings(unit, peer, &answer, quota(self.units)) {
             self.want(unit);
         }
-        let same_class = arch_of(&self.hosts, peer) == self.arch();
+        let convicts = self.convicts(peer, unit);
         let own = self.own.get(&unit).map(|(answer, _)| answer);
         let first = answers_to(&self.answers, unit).next().is_none();
-        self.proofs.answered(peer, unit, &answer, own, (first, same_class));
+        if own.is_some_and(|own| *own != answer) && !convicts {
+            self.machines.suspect(peer, unit);
+        }
+        self.proofs.answered(peer, unit, &answer, own, (first, convicts));
         self.pending.insert((unit, peer));
         self.answered += usize::from(first);
         self.answers.insert((unit, peer), (answer, nonce));
@@ -225,10 +231,12 @@ impl Auditor {
         if self.own.contains_key(&unit) {
             return;
         }
-        let arch = self.arch();
         for (peer, other) in answers_to(&self.answers, unit) {
-            let same_class = arch_of(&self.hosts, peer) == arch;
-            self.proofs.compared(peer, unit, (other, &answer), same_class);
+            let convicts = self.convicts(peer, unit);
+            if *other != answer && !convicts {
+                self.machines.suspect(peer, unit);
+            }
+            self.proofs.compared(peer, unit, (other, &answer), convicts);
         }
         self.to_run.remove(&unit);
         self.ringers.computed(unit, &answer);
@@ -289,6 +297,9 @@ impl Auditor {
         match step {
             AuditStep::Refused(refused) => return self.refuse(refused),
             AuditStep::Began { seeds } => return self.begin(*seeds),
+            AuditStep::Asked(asked) => return self.machines.ask(asked),
+            AuditStep::Witnessed(all) => return self.witness(all),
+            AuditStep::Quarantined(reproducer) => return self.quarantine(reproducer),
             _ => {}
         }
         let arch = self.arch();
@@ -308,7 +319,12 @@ impl Auditor {
                 self.worded.extend(places);
                 true
             }
-            AuditStep::Refused(_) | AuditStep::Began { .. } | AuditStep::Beat => true,
+            AuditStep::Refused(_)
+            | AuditStep::Began { .. }
+            | AuditStep::Asked(_)
+            | AuditStep::Witnessed(_)
+            | AuditStep::Quarantined(_)
+            | AuditStep::Beat => true,
             AuditStep::Drawn(checks) => all(checks, |check| audit.is_drawn(*check)),
             // Each lot has a copy.
             AuditStep::Roster { members, .. } => members.iter().all(|m| self.roster.contains(m)),
@@ -333,7 +349,8 @@ impl Auditor {
                 own(unit).is_some_and(|answer| audit.doubted(*unit, &answer).is_ok())
             }),
             AuditStep::Ruled(units) => all(units, |unit| {
-                let ruling = own(unit).map(|answer| Ruling::Answer(answer, vec![arch]));
+                let classes = || self.machines.classes(*unit, arch);
+                let ruling = own(unit).map(|answer| Ruling::Answer(answer, classes()));
                 ruling.is_some_and(|ruling| audit.rule(*unit, ruling).is_ok())
             }),
             AuditStep::Lost { peer, convicted } => {

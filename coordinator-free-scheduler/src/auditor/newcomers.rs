@@ -10,7 +10,8 @@ use alloc::collections::BTreeMap;
 impl Auditor {
     /// Whether a peer's answer to a unit may count, or show that the peer can be trusted in later jobs.
     pub(super) fn has_use_for(&mut self, peer: PeerKey, unit: UnitIndex) -> bool {
-        if self.audit.is_none() || self.places.contains_key(&peer) {
+        if self.audit.is_none() || self.places.contains_key(&peer) || self.machines.asks(unit, peer)
+        {
             return true;
         }
         let known = self.released.contains(&unit) || self.own.contains_key(&unit);
@@ -63,7 +64,12 @@ impl Auditor {
         let trust = |(peer, trust): (PeerKey, Trust)| {
             let credit = self.credits.get(&peer).copied().unwrap_or_default();
             let told = self.told_lost.get(&peer).copied();
-            let lost = told == Some(true) || self.forked.contains(&peer);
+            let forked = self.forked.contains(&peer);
+            if self.is_quarantined() {
+                // Of such a module no answer says anything of anybody.
+                return (peer, Trust { lost: forked, doubts: 0, ..trust }.join(credit));
+            }
+            let lost = told == Some(true) || forked;
             let doubts = u32::from(told == Some(false) && trust.doubts == 0);
             (peer, trust.join(Trust { lost, doubts, ..credit }))
         };

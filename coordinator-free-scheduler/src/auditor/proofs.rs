@@ -66,9 +66,9 @@ pub struct Proofs {
 }
 
 impl Proof {
-    /// It answered otherwise than the owner, on the same class of processors or on another.
-    fn differs(&mut self, same_class: bool) {
-        match same_class {
+    /// It answered otherwise than the owner, and its class of processors does not excuse that; or does.
+    fn differs(&mut self, convicts: bool) {
+        match convicts {
             true => self.trust.lost = true,
             false => (self.apart, self.trust.doubts) = (true, 1),
         }
@@ -83,12 +83,12 @@ impl Proofs {
         unit: UnitIndex,
         answer: &Answer,
         own: Option<&Answer>,
-        (first, same_class): (bool, bool),
+        (first, convicts): (bool, bool),
     ) {
         let proof = self.peers.entry(peer).or_default();
         match own {
             // That the owner was on it can be known by now: being right proves nothing any more.
-            Some(own) if answer != own => proof.differs(same_class),
+            Some(own) if answer != own => proof.differs(convicts),
             Some(_) => {}
             None if first => proof.untested.push(unit),
             None => {}
@@ -102,7 +102,7 @@ impl Proofs {
         peer: PeerKey,
         unit: UnitIndex,
         (answer, own): (&Answer, &Answer),
-        same_class: bool,
+        convicts: bool,
     ) {
         let proof = self.peers.entry(peer).or_default();
         let first = proof.untested.contains(&unit);
@@ -113,8 +113,13 @@ impl Proofs {
                 proof.trust = proof.trust.join(right);
             }
             true => {}
-            false => proof.differs(same_class),
+            false => proof.differs(convicts),
         }
+    }
+
+    /// A peer answered otherwise than the owner found on two classes of processors.
+    pub fn convict(&mut self, peer: PeerKey) {
+        self.peers.entry(peer).or_default().differs(true);
     }
 
     /// What is known from earlier jobs.

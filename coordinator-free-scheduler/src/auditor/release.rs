@@ -41,7 +41,7 @@ impl Auditor {
 
     /// Whether all is released and nothing is left to do.
     pub(super) fn is_over(&self) -> bool {
-        self.has_released_all() && self.unshown.is_empty()
+        self.is_quarantined() || self.has_released_all() && self.unshown.is_empty()
     }
 
     /// Whether it has said every unit's answer.

@@ -1,13 +1,14 @@
 //! A signer's audit, told again from what it said and from the answers: whether its verdicts follow.
 use super::Auditor;
 use crate::{
-    Answer, AuditStep, Hash, Host, LotIndex, Manifest, Nonce, PeerKey, Release, UnitIndex,
-    seed_before,
+    Answer, AuditStep, Hash, Host, LotIndex, Manifest, Nonce, PeerKey, Release, Reproducer,
+    UnitIndex, Witness, seed_before,
     verify::audited::{Audit, Phase},
     wire,
 };
 use alloc::{
     collections::{BTreeMap, BTreeSet},
+    vec,
     vec::Vec,
 };
 use core::fmt;
@@ -60,6 +61,8 @@ pub enum Flaw {
     Step(LotIndex, u32),
     /// A released answer is not what the audit came to.
     Answer(UnitIndex),
+    /// What is said to have been computed on another machine of the signer's donor was not, by what is here.
+    Witness(UnitIndex),
 }
 
 impl fmt::Display for Flaw {
@@ -76,6 +79,10 @@ impl fmt::Display for Flaw {
             Flaw::Step(lot, step) => {
                 write!(f, "step {step} of the owner in lot {lot} does not follow from the others")
             }
+            Flaw::Witness(unit) => write!(
+                f,
+                "unit {unit} was not computed on another machine of the signer's, as it says"
+            ),
             Flaw::Answer(unit) => {
                 write!(f, "unit {unit} was released with another answer than the audit came to")
             }
@@ -122,6 +129,29 @@ impl Course {
                 None => drop(lots.insert(place, step)),
             }
         }
+    }
+
+    /// What the signer says of its own machines, its node among them.
+    pub fn witnesses(&self) -> impl Iterator<Item = &Witness> {
+        self.steps().flat_map(|step| match step {
+            AuditStep::Witnessed(all) => all.iter().collect(),
+            AuditStep::Quarantined(found) => vec![&found.own, &found.other],
+            _ => Vec::new(),
+        })
+    }
+
+    /// Why the module is at fault, if the signer says so; the least reason, as boards tell it.
+    pub fn quarantined(&self) -> Option<&Reproducer> {
+        let found = self.steps().filter_map(|step| match step {
+            AuditStep::Quarantined(found) => Some(&**found),
+            _ => None,
+        });
+        found.min_by_key(|found| wire::encode(*found))
+    }
+
+    /// The lot in which the signer said two things in one place, if it did.
+    pub fn two_faced(&self) -> Option<LotIndex> {
+        self.two_faced
     }
 
     /// What was released, by unit; what was said last of each.

@@ -5,7 +5,7 @@ use crate::{UnitIndex, verify::audited::Phase};
 impl Auditor {
     /// A unit that this node is to compute itself, if one is.
     pub fn next_run(&mut self) -> Option<UnitIndex> {
-        if !self.turn.is_mine() {
+        if !self.turn.is_mine() || self.is_quarantined() {
             return None;
         }
         let unit = self.to_run.pop_first()?;

@@ -13,6 +13,8 @@ pub enum AuditStage {
     Checking,
     /// The answers are known.
     Released,
+    /// The module is at fault, and the job at its end.
+    Quarantined,
 }
 
 /// Where an audit is, for people.
@@ -56,11 +58,12 @@ impl Auditor {
         }
         let audit = self.audit.as_ref();
         let (stage, estimate) = match audit.map(Audit::phase) {
+            _ if self.is_quarantined() => (AuditStage::Quarantined, None),
             None => (AuditStage::Proving, None),
             Some(Phase::Executing) => (AuditStage::Executing, None),
             Some(Phase::Checking) => (AuditStage::Checking, None),
             Some(Phase::Released(estimate)) => (AuditStage::Released, Some(estimate)),
-            Some(Phase::Quarantined) => (AuditStage::Released, None),
+            Some(Phase::Quarantined) => (AuditStage::Quarantined, None),
         };
         Some(AuditView {
             stage,

@@ -127,6 +127,7 @@ impl Board {
         }
         authors.into_iter().for_each(|author| self.read_again(author, &mut recalled));
         for (unit, known) in &mut recalled {
+            self.number_voters(known);
             self.show(*unit, known);
             known.standing = self.stand(known);
         }

@@ -4,6 +4,7 @@
 //! [`digest`](Board::digest) and in every decision. What a node did with its own time (claims, work
 //! in hand, marks of silence) is not here.
 mod archive;
+mod donors;
 pub mod log;
 pub mod orders;
 mod signers;
@@ -16,6 +17,7 @@ use crate::{
 };
 use alloc::{boxed::Box, collections::BTreeMap, sync::Arc, vec::Vec};
 use archive::Slot;
+use donors::Donors;
 use log::{Added, Author, Log};
 use orders::Orders;
 use unit::{AuthorIndex, Heard, Said, Standing, Unit, UnitName};
@@ -31,6 +33,7 @@ pub struct Board {
     units: Vec<Slot>,
     authors: Vec<(PeerKey, Author)>,
     by_key: BTreeMap<PeerKey, AuthorIndex>,
+    donors: Donors,
     cancelled: bool,
     /// Who says what becomes of the job, in the order in which they step in: the owner first.
     signers: Vec<Orders>,
@@ -56,6 +59,8 @@ pub struct Merged {
     pub host: Option<Host>,
     /// Whether a signer said something about all units.
     pub ordered: bool,
+    /// Whether the author said for the first time whose machine it is, in a lot where that matters.
+    pub joined: bool,
     /// Bad deeds of the author; what they were part of was left out.
     pub faults: Vec<Fault>,
     /// What of it belongs into a journal, in order: batches that are in their log's line now.
@@ -77,6 +82,7 @@ impl Board {
             units: range.map(|_| Slot::Blank).collect(),
             authors: Vec::new(),
             by_key: BTreeMap::new(),
+            donors: Donors::default(),
             cancelled: false,
             signers: signers.collect(),
             me: None,
@@ -234,7 +240,8 @@ impl Board {
     fn apply(&mut self, author: AuthorIndex, statements: &[Statement], merged: &mut Merged) {
         let said = statements.iter().filter(|one| self.admits(author, one));
         let units = said.flat_map(Said::of).map(|(unit, _)| unit).collect::<Vec<_>>();
-        let doubted = self.doubted_by(author, statements);
+        let mut doubted = self.doubted_by(author, statements);
+        doubted.extend(self.joined_by(author, statements));
         merged.restored.extend(self.restore(units.into_iter().chain(doubted.iter().copied())));
         merged.touched.extend(doubted);
         for statement in statements {
@@ -268,7 +275,10 @@ impl Board {
                 Statement::Audit { first, steps } => {
                     self.hear_signer(author, *first, steps, merged);
                 }
-                Statement::Host(host) => merged.host = Some(host.clone()),
+                Statement::Host(host) => {
+                    merged.joined |= self.donors.hear(author, host) && self.votes();
+                    merged.host = Some(host.clone());
+                }
                 Statement::Cancel if self.key(author) == self.owner => self.cancelled = true,
                 Statement::Cancel => merged.faults.push(Fault::NotTheOwner),
             }
@@ -321,8 +331,14 @@ impl Board {
         }
         merged.touched.sort_unstable();
         merged.touched.dedup();
+        // Then units fail of which nobody has said anything, too.
+        let all = self.quarantined().is_some();
         for unit in &merged.touched {
+            if all {
+                let _ = self.unit_mut(*unit);
+            }
             let Some(mut known) = self.take(*unit) else { continue };
+            self.number_voters(&mut known);
             self.show(*unit, &mut known);
             let standing = self.stand(&known);
             let before = core::mem::replace(&mut known.standing, standing);
@@ -359,8 +375,11 @@ impl Board {
         // An owner who may take back words could have its friends win any vote afterwards: it blames for
         // votes, and others do not.
         let votes_blame = by_votes && (!self.is_signed() || mine.is_some());
-        let convicts =
-            |author| votes_blame || mine.is_some_and(|mine| mine.is_convicted(self.key(author)));
+        let doubted = |author| mine.is_some_and(|mine| mine.is_doubted(self.key(author)));
+        let convicts = |author| {
+            let found = mine.is_some_and(|mine| mine.is_convicted(self.key(author)));
+            found || votes_blame && !doubted(author)
+        };
         known.stand(decision, |author| self.honest(author), convicts)
     }
 

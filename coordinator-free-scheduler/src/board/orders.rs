@@ -8,11 +8,15 @@
 //! things of one place has said nothing there, and harms that job alone.
 use super::unit::{AuthorIndex, Once};
 use crate::{
-    Answer, AuditStep, Hash, Nonce, PeerKey, Release, UnitIndex,
+    ASKED_MAX, Answer, AuditStep, Hash, Nonce, PeerKey, Release, Reproducer, UnitIndex,
     verify::audited::{Check, Member, MemberIndex, ROSTER_MAX},
     wire,
 };
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::{
+    boxed::Box,
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
 
 /// Most peers whose word an owner may take back: the least, so that all boards remember the same.
 pub(super) const LOST_MAX: usize = 2 * ROSTER_MAX;
@@ -35,6 +39,10 @@ pub struct Orders {
     /// The last pass that was closed, and the last that was settled.
     closed: Option<u8>,
     settled: Option<u8>,
+    /// Units that other machines of its donor are to compute.
+    asked: BTreeSet<(UnitIndex, PeerKey)>,
+    /// Why the module is at fault, if it is.
+    quarantine: Option<Box<Reproducer>>,
     void: bool,
     news: Option<News>,
 }
@@ -94,7 +102,19 @@ impl Orders {
                     self.news.get_or_insert(News::Words);
                 }
             }
+            AuditStep::Asked(asked) => {
+                let before = self.asked.len();
+                self.asked.extend(asked);
+                while self.asked.len() > ASKED_MAX {
+                    self.asked.pop_last();
+                }
+                if self.asked.len() > before {
+                    self.news.get_or_insert(News::Words);
+                }
+            }
+            AuditStep::Quarantined(reproducer) => self.quarantine(reproducer),
             AuditStep::Beat
+            | AuditStep::Witnessed(_)
             | AuditStep::Roster { .. }
             | AuditStep::Refused(_)
             | AuditStep::Own(_)
@@ -106,6 +126,17 @@ impl Orders {
             | AuditStep::Doubted(_)
             | AuditStep::Released(_)
             | AuditStep::Revealed(_) => {}
+        }
+    }
+
+    /// Of several reproducers the least is told of, so that all boards tell the same.
+    fn quarantine(&mut self, reproducer: &Reproducer) {
+        if self.quarantine.is_none() {
+            self.news.get_or_insert(News::Words);
+        }
+        let less = |known: &Reproducer| wire::encode(reproducer) < wire::encode(known);
+        if self.quarantine.as_deref().is_none_or(less) {
+            self.quarantine = Some(Box::new(reproducer.clone()));
         }
     }
 
@@ -133,6 +164,21 @@ impl Orders {
     /// The signer keeps two logs: nothing that it said holds.
     pub fn void(&mut self) {
         *self = Orders { void: true, ..Orders::new(self.signer, self.began) };
+    }
+
+    /// Why the job's module is at fault, if the signer has found that it is.
+    pub fn quarantined(&self) -> Option<&Reproducer> {
+        self.quarantine.as_deref()
+    }
+
+    /// Whether a peer is to compute a unit, as a machine of the signer's donor.
+    pub fn asks(&self, unit: UnitIndex, peer: PeerKey) -> bool {
+        self.asked.contains(&(unit, peer))
+    }
+
+    /// Whether it is to compute any.
+    pub fn asks_any(&self, peer: PeerKey) -> bool {
+        self.asked.iter().any(|(_, asked)| *asked == peer)
     }
 
     /// Whether some pass was closed: members may be drawn in any lot from then on.
@@ -220,9 +266,9 @@ impl Orders {
         self.lost.keys().copied()
     }
 
-    /// How many peers the signer found wrong beyond doubt.
-    pub fn convicts(&self) -> usize {
-        self.lost.values().filter(|convicted| **convicted).count()
+    /// Whether the signer takes a peer's word no more, and blames it for nothing.
+    pub fn is_doubted(&self, peer: PeerKey) -> bool {
+        self.lost.get(&peer) == Some(&false)
     }
 
     /// Whether a peer's commit may be a unit's answer.
@@ -375,6 +421,9 @@ impl<'a> Order<'a> {
             | AuditStep::Lost { .. }
             | AuditStep::Settled { .. }
             | AuditStep::Began { .. }
+            | AuditStep::Asked(_)
+            | AuditStep::Witnessed(_)
+            | AuditStep::Quarantined(_)
             | AuditStep::Beat => {}
         }
         let refused = refused.iter().map(|(unit, peer)| (*unit, Order::Refused(peer)));

@@ -8,10 +8,11 @@
 use super::{
     Board, Merged,
     orders::{LOST_MAX, Order, Orders},
-    unit::{AuthorIndex, Said, Unit, UnitName, Voucher},
+    unit::{AuthorIndex, FailReason, Said, Unit, UnitName, Voucher},
 };
 use crate::{
-    AuditStep, Decision, Opening, PeerKey, Profile, SealedAnswer, Statement, UnitIndex, commitment,
+    AuditStep, Decision, Opening, PeerKey, Profile, Reproducer, SealedAnswer, Statement, UnitIndex,
+    commitment,
     verify::{audited, checked},
 };
 use alloc::{collections::BTreeSet, vec::Vec};
@@ -54,8 +55,10 @@ impl Board {
         author: AuthorIndex,
         statements: &[Statement],
     ) -> Vec<UnitIndex> {
-        let signer = self.orders_of(self.key(author)).filter(|_| self.votes());
-        let Some(signer) = signer else { return Vec::new() };
+        let Some(signer) = self.orders_of(self.key(author)) else { return Vec::new() };
+        if !self.votes() {
+            return self.ended_by(signer, statements);
+        }
         let mut lost: BTreeSet<PeerKey> = BTreeSet::new();
         for statement in statements {
             let Statement::Audit { steps, .. } = statement else { continue };
@@ -73,11 +76,34 @@ impl Board {
         }
     }
 
+    /// All units, if a signer says for the first time that the job's module is at fault.
+    fn ended_by(&self, signer: &Orders, statements: &[Statement]) -> Vec<UnitIndex> {
+        let ends = |statement: &Statement| match statement {
+            Statement::Audit { steps, .. } => {
+                steps.iter().any(|step| matches!(step, AuditStep::Quarantined(_)))
+            }
+            _ => false,
+        };
+        match signer.quarantined().is_none() && statements.iter().any(ends) {
+            true => self.range().collect(),
+            false => Vec::new(),
+        }
+    }
+
+    /// Why the job's module is at fault, if a signer has found that it is.
+    pub fn quarantined(&self) -> Option<&Reproducer> {
+        let found = self.orders().filter_map(Orders::quarantined).next();
+        found.filter(|_| self.is_audited())
+    }
+
     /// Units that may stand otherwise once an author is known to keep two logs, as nothing holds any more
     /// of what it said as a signer.
     pub(super) fn given_back_by(&self, author: AuthorIndex) -> Vec<UnitIndex> {
-        let signer = self.orders_of(self.key(author)).filter(|_| self.votes());
-        signer.map(|signer| self.answered_by(signer.lost())).unwrap_or_default()
+        match self.orders_of(self.key(author)) {
+            Some(signer) if self.votes() => self.answered_by(signer.lost()),
+            Some(signer) if signer.quarantined().is_some() => self.range().collect(),
+            Some(_) | None => Vec::new(),
+        }
     }
 
     fn answered_by(&self, peers: impl Iterator<Item = PeerKey>) -> Vec<UnitIndex> {
@@ -192,6 +218,9 @@ impl Board {
     /// What the signers released of a unit, if anything: the owner's word goes before a delegate's.
     pub(super) fn released(&self, known: &Unit) -> Decision {
         let by = |signer: &Orders| {
+            if self.is_audited() && signer.quarantined().is_some() {
+                return Some(Decision::Failed(FailReason::Quarantined));
+            }
             let orders = known.orders_of(signer.author())?;
             let released = orders.released.as_ref()?;
             if !self.is_audited() {

@@ -12,6 +12,8 @@ use alloc::vec::Vec;
 
 /// The place of an author in its lot's list; local to the node.
 pub type AuthorIndex = u16;
+/// The number of a voter, of which a donor with several machines is one; local to the node.
+pub type Voter = u32;
 
 /// A value that may be said once.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -64,6 +66,9 @@ pub struct Opened {
 pub struct Voucher {
     /// Who.
     pub author: AuthorIndex,
+    /// Of all that have the same number here one counts in a vote: they are one donor's. The board's
+    /// ([`Board::voter`](super::Board::voter)).
+    pub voter: Voter,
     /// Its commit.
     pub commit: Once<Hash>,
     /// Its answer.
@@ -80,7 +85,7 @@ impl Voucher {
     fn new(author: AuthorIndex) -> Voucher {
         let (commit, opening) = (Once::Nothing, Once::Nothing);
         let (cites, declines) = (Vec::new(), Vec::new());
-        Voucher { author, commit, opening, cites, declines, fits: None }
+        Voucher { author, voter: author.into(), commit, opening, cites, declines, fits: None }
     }
 
     /// The answer, if it is opened, single and fits its commit.
@@ -126,6 +131,11 @@ impl Voucher {
     pub fn declined(&self, other: &Voucher) -> bool {
         let said = |commit: &Hash| self.declines.binary_search(commit).is_ok();
         self.declines.len() >= CITES_MAX || other.commit.one().is_some_and(said)
+    }
+
+    /// Whether both may count in one vote: they are not one donor's.
+    pub fn is_apart(&self, other: &Voucher) -> bool {
+        self.voter != other.voter
     }
 
     /// Whether each of the two held the other's commit while its own answer was sealed.
@@ -179,6 +189,8 @@ pub enum FailReason {
     TwoQuorums,
     /// This many hosts could not run it; the most frequent reason.
     Void(Void),
+    /// The module comes to different things on different processors, as the owner's own machines show.
+    Quarantined,
 }
 
 impl core::fmt::Display for FailReason {
@@ -186,6 +198,9 @@ impl core::fmt::Display for FailReason {
         match self {
             FailReason::NoAgreement => f.write_str("no quorum within the allowed executions"),
             FailReason::TwoQuorums => f.write_str("two quorums disagree"),
+            FailReason::Quarantined => {
+                f.write_str("its module comes to different things on different processors")
+            }
             FailReason::Void(void) => write!(f, "hosts could not run it: {void:?}"),
         }
     }

@@ -5,9 +5,9 @@ use crate::{
     Answer, Decision, Nonce, PeerKey, UNDONE_LOTS_MAX, UnitIndex, VOID_PEERS_MAX,
     board::{
         orders::{Orders, UnitOrders},
-        unit::{Unit, Voucher},
+        unit::{AuthorIndex, Unit, Voucher},
     },
-    verify::quorum,
+    verify::{company::Company, quorum},
 };
 use alloc::{collections::BTreeSet, vec, vec::Vec};
 use core::cmp::Reverse;
@@ -25,14 +25,28 @@ impl Lot {
     pub(super) fn lacks(&self, unit: UnitIndex, known: &Unit) -> usize {
         if self.board.votes() {
             let counts = |author| self.counts(author, unit);
-            let useless = self.board.is_outvoted(self.my_key);
+            let useless = self.board.is_outvoted(self.my_key) || self.kin_answers(unit, known);
             return if useless { 0 } else { quorum::needed(known, self.quorum, counts) };
         }
         let wanted = |orders| self.is_unexecuted(orders, known);
         let believed = |orders: &&Orders| orders.believes(self.my_key);
         let open = || self.board.orders().filter(believed).any(wanted);
-        let asked = || self.is_checker(known) || self.is_bonus(unit, known);
+        let asked = || self.is_checker(unit, known) || self.is_bonus(unit, known);
         usize::from(!self.is_signer() && (asked() || open()))
+    }
+
+    /// Whether another machine of this node's donor may carry the verdict already: both count once.
+    fn kin_answers(&self, unit: UnitIndex, known: &Unit) -> bool {
+        if !known.vouchers.iter().any(|voucher| self.is_kin(voucher.author)) {
+            return false;
+        }
+        let company = Company::of(known, self.quorum, |author| self.counts(author, unit));
+        company.group.iter().any(|voucher| self.is_kin(voucher.author))
+    }
+
+    /// Whether an author is another machine of this node's donor.
+    pub(super) fn is_kin(&self, author: AuthorIndex) -> bool {
+        author != self.me && self.board.voter(author) == self.board.voter(self.me)
     }
 
     /// Whether this node, which a signer does not know, may answer a unit beside its executor, for the sake
@@ -67,8 +81,13 @@ impl Lot {
     }
 
     /// Whether this node is to check a unit.
-    pub(super) fn is_checker(&self, known: &Unit) -> bool {
-        self.is_member_of(known, UnitOrders::wants)
+    pub(super) fn is_checker(&self, unit: UnitIndex, known: &Unit) -> bool {
+        self.is_member_of(known, UnitOrders::wants) || self.is_witness(unit)
+    }
+
+    /// Whether this node is to compute a unit as a machine of some signer's donor.
+    fn is_witness(&self, unit: UnitIndex) -> bool {
+        self.board.orders().any(|signer| signer.asks(unit, self.my_key))
     }
 
     /// Whether some signer has said this of this node, as a member.
@@ -120,7 +139,7 @@ impl Lot {
             let tried = known.voucher(self.me).is_some() || held.binary_search(unit).is_ok();
             let said = known.orders_of(orders.author());
             let refused = said.is_some_and(|said| said.refused.contains(&self.my_key));
-            tried && !refused && !self.is_checker(known)
+            tried && !refused && !self.is_checker(*unit, known)
         };
         let taken = self.board.range().filter(mine).count();
         let share = match orders.may_vouch(self.my_key) {
@@ -132,12 +151,12 @@ impl Lot {
 
     /// Whether this node is to check a unit.
     pub(super) fn checks(&self, unit: UnitIndex) -> bool {
-        self.board.unit(unit).is_some_and(|known| self.is_checker(known))
+        self.board.unit(unit).is_some_and(|known| self.is_checker(unit, known))
     }
 
     /// Whether it was ever asked to: what has begun may end, though the owner waits no more.
-    pub(super) fn was_asked(&self, known: &Unit) -> bool {
-        self.is_member_of(known, UnitOrders::wanted)
+    pub(super) fn was_asked(&self, unit: UnitIndex, known: &Unit) -> bool {
+        self.is_member_of(known, UnitOrders::wanted) || self.is_witness(unit)
     }
 
     /// Whether a peer has said that it is on a unit.

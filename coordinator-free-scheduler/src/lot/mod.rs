@@ -314,7 +314,11 @@ impl Lot {
         }
         // What a forked author claimed is open again; of a cancelled job nothing is.
         let forked = merged.faults.iter().any(|fault| matches!(fault, Fault::ForkedLog(_)));
-        if forked || merged.ordered || (self.board.cancelled() && self.open_units > 0) {
+        if forked
+            || merged.ordered
+            || merged.joined
+            || (self.board.cancelled() && self.open_units > 0)
+        {
             self.refresh_all();
             self.refresh_rechecks();
         }

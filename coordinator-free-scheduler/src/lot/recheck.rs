@@ -55,17 +55,18 @@ impl Recheck {
     }
 }
 
-/// The share of units that is computed again, percent, once so many peers were found wrong: each doubles it.
-pub fn recheck_share(percent: u8, convicts: usize) -> u8 {
-    let doublings = convicts.min(7) as u32;
+/// The share of units that is computed again, percent, once the word of so many peers is taken no more: each
+/// doubles it.
+pub fn recheck_share(percent: u8, lost: usize) -> u8 {
+    let doublings = lost.min(7) as u32;
     (u32::from(percent) << doublings).min(100) as u8
 }
 
 impl Lot {
     /// The share of units that is computed again by now, percent.
     pub(crate) fn recheck_share(&self) -> u8 {
-        let convicts = self.board.orders_of(self.my_key).map_or(0, |orders| orders.convicts());
-        self.recheck.as_ref().map_or(0, |recheck| recheck_share(recheck.percent, convicts))
+        let lost = self.board.orders_of(self.my_key).map_or(0, |orders| orders.lost().len());
+        self.recheck.as_ref().map_or(0, |recheck| recheck_share(recheck.percent, lost))
     }
 
     /// Draws from now on.
@@ -160,9 +161,18 @@ impl Lot {
                 self.outbox.open(one.unit, one.answer.clone(), one.nonce, now);
             }
         }
-        let lost = wrong.into_iter().map(|peer| AuditStep::Lost { peer, convicted: true });
+        let lost = wrong.into_iter();
+        let lost = lost.map(|peer| AuditStep::Lost { peer, convicted: self.is_of_my_class(peer) });
+        let lost: Vec<AuditStep> = lost.collect();
         let released = (!releases.is_empty()).then_some(AuditStep::Released(releases));
-        lost.chain(released).collect()
+        lost.into_iter().chain(released).collect()
+    }
+
+    /// Whether a peer says to have a processor as this node's: on another one a module that is not exact may
+    /// come to other things, and nobody is to blame.
+    fn is_of_my_class(&self, peer: PeerKey) -> bool {
+        let of = |author| self.board.arch_of(author);
+        self.board.index_of(peer).is_some_and(|author| of(author) == of(self.me))
     }
 
     /// Whether this node is to open its answer to a unit, as it releases it.

@@ -70,7 +70,7 @@ impl Lot {
             return false;
         }
         let needed = self.lacks(unit, known);
-        if needed > 0 && (self.is_checker(known) || self.is_bonus(unit, known)) {
+        if needed > 0 && (self.is_checker(unit, known) || self.is_bonus(unit, known)) {
             return true;
         }
         let ahead = |claim: &&Claim| {
@@ -78,7 +78,9 @@ impl Lot {
                 && self.counts(claim.author, unit)
                 && mine.is_none_or(|mine| !mine.copy && (claim.copy || claim.precedes(mine)))
         };
-        needed > self.claims.on(unit).iter().filter(ahead).count()
+        let before = || self.claims.on(unit).iter().filter(ahead);
+        let votes = self.board.votes();
+        needed > before().count() && !(votes && before().any(|claim| self.is_kin(claim.author)))
     }
 
     /// How many units are open to this node, by what it knows.
@@ -207,7 +209,7 @@ impl Lot {
             return;
         }
         let open = known.standing.decision == Decision::Open && !self.board.cancelled();
-        if !open || needed() == 0 && !self.was_asked(known) {
+        if !open || needed() == 0 && !self.was_asked(unit, known) {
             self.needless.insert(unit);
         }
     }

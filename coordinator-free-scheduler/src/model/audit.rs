@@ -8,7 +8,7 @@ use crate::{
     Answer, Nonce, PeerKey, Span, UnitIndex,
     verify::audited::{Check, Member, MemberIndex},
 };
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 use serde::{Deserialize, Serialize};
 
 /// Largest sealed answer, bytes.
@@ -53,6 +53,34 @@ pub struct Release {
     /// What hid it.
     pub nonce: Nonce,
 }
+
+/// What a unit came to on one of a signer's own machines: its node's, or another one's of the same donor.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+pub struct Witness {
+    /// The unit.
+    pub unit: UnitIndex,
+    /// The machine's node.
+    pub peer: PeerKey,
+    /// The class of its processor.
+    pub arch: u8,
+    /// Its answer.
+    pub answer: Answer,
+    /// What hid it.
+    pub nonce: Nonce,
+}
+
+/// Why a module is at fault: a unit that comes to different things on a signer's own machines. Whoever
+/// runs it on both classes of processors sees the same.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+pub struct Reproducer {
+    /// What the signer's node computed.
+    pub own: Witness,
+    /// What another machine of the same donor did, of another class.
+    pub other: Witness,
+}
+
+/// Most units that a signer has its other machines compute, of one job.
+pub const ASKED_MAX: usize = 256;
 
 /// What the owner came to.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
@@ -114,6 +142,13 @@ pub enum AuditStep {
     Doubted(Vec<UnitIndex>),
     /// "I am still here": said where delegates wait, if nothing else is to be said.
     Beat,
+    /// Units that other machines of the signer's donor are to compute, as somebody on another class of
+    /// processors has another answer than the signer's own.
+    Asked(Vec<(UnitIndex, PeerKey)>),
+    /// Answers of such machines that are the signer's own: they hold on two classes.
+    Witnessed(Vec<Witness>),
+    /// Such a machine has another answer: the job is at its end, and nobody is to blame.
+    Quarantined(Box<Reproducer>),
 }
 
 impl AuditStep {
@@ -135,6 +170,9 @@ impl AuditStep {
             | AuditStep::Began { .. }
             | AuditStep::Beat => 1,
             AuditStep::Released(all) | AuditStep::Revealed(all) => all.len(),
+            AuditStep::Asked(asked) => asked.len(),
+            AuditStep::Witnessed(witnesses) => witnesses.len(),
+            AuditStep::Quarantined(_) => 2,
         };
         entries.max(1)
     }

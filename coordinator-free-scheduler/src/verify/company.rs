@@ -112,6 +112,7 @@ pub fn may_agree(one: &Voucher, other: &Voucher) -> bool {
         called && sealed.can_cite(opened) && !sealed.declined(opened)
     };
     match (one.live(), other.live()) {
+        _ if !one.is_apart(other) => false,
         (Some(answer), Some(another)) => answer == another && one.mutual(other),
         (Some(_), None) => awaits(one, other),
         (None, Some(_)) => awaits(other, one),

@@ -58,9 +58,10 @@ fn groups<'a>(live: impl Iterator<Item = &'a Voucher>) -> Vec<Vec<&'a Voucher>> 
     groups
 }
 
-/// All members of the group that stand in some clique of n under mutual citation.
+/// All members of the group that stand in some clique of n voters under mutual citation.
 fn quorum(group: &[&Voucher], n: usize) -> Option<Vec<AuthorIndex>> {
-    let stands = |voucher: &&&Voucher| stands_in_clique(voucher, group, n, &Voucher::mutual);
+    let joined = |one: &Voucher, other: &Voucher| one.mutual(other) && one.is_apart(other);
+    let stands = |voucher: &&&Voucher| stands_in_clique(voucher, group, n, &joined);
     let members: Vec<AuthorIndex> = group.iter().filter(stands).map(|v| v.author).collect();
     (!members.is_empty()).then_some(members)
 }

@@ -158,6 +158,8 @@ fn fresh<'a>(own: &Voucher, commits: impl Iterator<Item = &'a Hash>) -> Vec<Hash
 /// Whether an author waits for others to open: of enough openings it will show itself whether it
 /// agrees with them.
 fn is_waiting(caller: &Voucher, company: &Company, wanted: usize) -> bool {
-    let pending = |other: &&&Voucher| other.mutual(caller) && !caller.declined(other);
+    let pending = |other: &&&Voucher| {
+        other.mutual(caller) && other.is_apart(caller) && !caller.declined(other)
+    };
     company.live.iter().filter(pending).count() < wanted
 }

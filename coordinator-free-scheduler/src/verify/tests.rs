@@ -31,6 +31,7 @@ fn voucher(rng: &mut Rng, author: usize, commits: &[Hash]) -> Voucher {
     let opened = if rng.below(3) == 0 { Once::One(opened) } else { Once::Nothing };
     let twice = rng.below(16) == 0;
     Voucher {
+        voter: if rng.below(4) == 0 { 1 << 16 } else { author as u32 },
         author: author as u16,
         commit: if twice { Once::Many } else { Once::One(commits[author]) },
         fits: (!opened.is_nothing()).then_some(!twice),

@@ -1,5 +1,5 @@
 //! The JSON that says why a job, or a unit, stands where it stands. Fields are added, never renamed.
-use crate::{AuditStatus, BlobHash, JobId, JobState};
+use crate::{AuditStatus, BlobHash, JobId, JobState, Quarantine};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -39,6 +39,9 @@ pub struct JobStory {
     /// Where its audit is, if it is audited and of the node's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audit: Option<AuditStatus>,
+    /// Why its module is at fault, if an audit has found that it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quarantine: Option<Quarantine>,
 }
 
 /// A range of a job's units whose statements travel together.

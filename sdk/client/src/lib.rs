@@ -34,6 +34,7 @@
 
 pub mod about;
 mod address;
+mod audit;
 mod blocking;
 mod bundle;
 mod early;
@@ -58,6 +59,7 @@ mod submit;
 
 pub use about::About;
 pub use address::{API_FILE, ApiAddress, TOKEN_FILE, data_dir_default};
+pub use audit::{AuditStage, AuditStatus, MachineAnswer, Quarantine, RecheckStatus};
 pub use blocking::BlockingReader;
 pub use bundle::{BUNDLE_MAGIC, Bundle};
 pub use early::{Written, level_dir};
@@ -72,8 +74,8 @@ pub use job::{Job, JobBuilder, Module, UnitOutput};
 pub use job_file::{COMMAND_BYTES_MAX, JOB_FILE_BYTES_MAX, JobFile, JobFileError};
 pub use job_spec::{Input, JobSpec, LINE_BYTES_MAX, UnitSource};
 pub use json::{
-    AuditStage, AuditStatus, JobRequest, JobState, JobStatus, LeastCheckers, LimitsRequest,
-    NodeStatus, PeerState, PeerStatus, RecheckStatus, Ringer, Submitted, UnitsRequest,
+    JobRequest, JobState, JobStatus, LeastCheckers, LimitsRequest, NodeStatus, PeerState, PeerStatus,
+    Ringer, Submitted, UnitsRequest,
 };
 pub use levels::{Level, LevelCounts, NotALevel, UnitLevel};
 pub use log::UnitLog;

@@ -51,6 +51,12 @@ impl Node {
         node
     }
 
+    /// Starts a node of a grid that nobody else can join: there one answer to a unit is enough.
+    pub fn private(place: &super::Place, name: &str, options: &[&str]) -> Node {
+        let key = place.network_key();
+        Node::start(place, name, &[options, &["--network-key", super::text(&key)]].concat())
+    }
+
     /// Starts nodes of one processor each that share a key, over TCP, and waits until the first knows all.
     pub fn private_grid<const N: usize>(place: &super::Place, names: [&str; N]) -> Vec<Node> {
         let key = place.network_key();

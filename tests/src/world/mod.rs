@@ -389,8 +389,7 @@ impl World {
                 Mind::Rogue(Box::new(Rogue::new(one.key, kind, self.scenario.clone(), draw)));
             self.at(self.now_us + draw % ACT_US, peer, What::Act);
         } else {
-            let host = self.scenario.audit.as_ref().map(|audit| audit.host(peer));
-            let me = (one.key, host.unwrap_or_default());
+            let me = (one.key, self.scenario.host(peer));
             let body = Body::start(me, &self.scenario, one.life, &one.journal, now);
             one.mind = Mind::Up(Box::new(body));
             self.feed(peer, Input::GridPeers(self.scenario.peers as u32));

@@ -1,7 +1,7 @@
 //! `dugnad explain`: why a job, or one of its units, stands where it stands, and what it waits for.
 use super::Failure;
 use super::node::{self, NodeArguments, printable};
-use super::status::audit_line;
+use super::status::{audit_line, show_quarantine};
 use dugnad_client::explain::{JobStory, LotStory, PartStory, UnitStory, VoucherStory};
 
 /// Lots and peers that are shown; `--json` tells all.
@@ -48,6 +48,9 @@ fn show_job(story: &JobStory) -> Result<(), Failure> {
     ))?;
     if let Some(audit) = &story.audit {
         node::say(&format!("audit      {}", audit_line(audit)))?;
+    }
+    if let Some(quarantine) = &story.quarantine {
+        show_quarantine(quarantine)?;
     }
     if story.lots.len() > 1 {
         let head = "\nLOT   UNITS FROM    COUNT   VERIFIED  FAILED  CLAIMED  OPEN   WORKERS";

@@ -1,7 +1,9 @@
 //! `dugnad status`: the node and its jobs, or one job.
 use super::Failure;
 use super::node::{self, NodeArguments};
-use dugnad_client::{AuditStage, AuditStatus, JobStatus, LevelCounts, NodeStatus, RecheckStatus};
+use dugnad_client::{
+    AuditStage, AuditStatus, JobStatus, LevelCounts, NodeStatus, Quarantine, RecheckStatus,
+};
 use serde::Serialize;
 
 /// What `dugnad status` takes.
@@ -61,6 +63,9 @@ pub fn show_job(status: &JobStatus, json: bool) -> Result<(), Failure> {
     if let Some(audit) = &status.audit {
         show_audit(audit)?;
     }
+    if let Some(quarantine) = &status.quarantine {
+        show_quarantine(quarantine)?;
+    }
     if let Some(recheck) = &status.recheck {
         node::say(&format!("recheck     {}", recheck_line(recheck)))?;
     }
@@ -77,12 +82,27 @@ pub fn audit_line(audit: &AuditStatus) -> String {
         AuditStage::Proving => format!(
             "finds out whom to trust: {own_units} units computed here, {lost} peers found wrong"
         ),
-        AuditStage::Executing | AuditStage::Checking | AuditStage::Released => format!(
+        AuditStage::Executing
+        | AuditStage::Checking
+        | AuditStage::Released
+        | AuditStage::Quarantined => format!(
             "pass {}, {level} checkers a unit; {members} peers trusted, {lost} not any more; \
              {own_units} units computed here",
             pass + 1
         ),
     }
+}
+
+/// Why a module is at fault.
+pub fn show_quarantine(found: &Quarantine) -> Result<(), Failure> {
+    node::say(&format!(
+        "quarantine  the module is not exact: unit {} comes to different things, and nobody is blamed",
+        found.unit
+    ))?;
+    found.answers.iter().try_for_each(|one| {
+        let digest = one.digest.map(|digest| format!(", output {digest}")).unwrap_or_default();
+        node::say(&format!("  {:10}  {}{digest}, on {}", one.arch, one.answer, one.peer))
+    })
 }
 
 /// How far the node is with computing units again, in a line.

@@ -5,7 +5,7 @@
 use super::node::{self, NodeArguments};
 use super::{Failure, watch};
 use clap::builder::FalseyValueParser;
-use coordinator_free_scheduler::{AuditPlan, AuditTerms, Hash, stamp_hashes};
+use coordinator_free_scheduler::{AuditPlan, AuditTerms, Hash, ONE_VOTE, stamp_hashes};
 use dugnad_client::{AUDITED_UNITS, Bundle, Error, JobFile, JobId, JobSpec, Profile, Submitted};
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -63,6 +63,9 @@ async fn submit(arguments: &Arguments) -> Result<JobId, Failure> {
     let (open, units) = (status.open, source.units()?);
     if let Some(cost) = stamp_cost(status.work_factor, units) {
         eprintln!("{cost}");
+    }
+    if open && matches!(asked, Some(Profile::Quorum(1) | Profile::Rechecked(1, _))) {
+        return Err(Failure::Usage(format!("{}: {ONE_VOTE}", arguments.job_file.display())));
     }
     if open {
         let profile = asked.unwrap_or_else(|| Profile::unsaid(open, units));

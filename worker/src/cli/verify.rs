@@ -7,10 +7,12 @@ use super::{
     Failure,
     fetch::{blob_path, open_certificate},
     node::{self, printable},
+    status::show_quarantine,
 };
 use crate::{
     api::profile_of,
     certificate::Certificate,
+    driver::quarantine,
     exec::{Backend, Ran, Run, Sandbox},
     net, unit,
 };
@@ -18,7 +20,7 @@ use coordinator_free_scheduler::{
     Answer, Flaw, Hash, Manifest, PeerKey, Replay, TableDirectory, TablePage, UnitEntry, UnitIndex,
     Units, Verdict, table::page_of,
 };
-use dugnad_client::{CERTIFICATE_FILE, JOB_FILE, JobState, UNITS_DIR, unit_file};
+use dugnad_client::{CERTIFICATE_FILE, JOB_FILE, JobState, Quarantine, UNITS_DIR, unit_file};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeSet,
@@ -71,6 +73,9 @@ struct Report {
     /// What the audit proves, if the job is audited.
     #[serde(skip_serializing_if = "Option::is_none")]
     released: Option<Released>,
+    /// Why the module is at fault, if the audit found that it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quarantine: Option<Quarantined>,
     /// What the submitter's node computed again, if it was to.
     #[serde(skip_serializing_if = "Option::is_none")]
     own: Option<Own>,
@@ -103,6 +108,15 @@ struct Released {
     achieved: bool,
     estimated_wrong: f64,
     allowed_wrong: f64,
+}
+
+/// The end of an audit of a module that is not exact.
+#[derive(Serialize, Debug)]
+struct Quarantined {
+    /// Who signed for it: the submitter, or a delegate.
+    by: String,
+    #[serde(flatten)]
+    found: Quarantine,
 }
 
 /// What the submitter's node came to by computing units of a vote again.
@@ -177,6 +191,15 @@ impl Report {
 
     /// What a signer of an audited job came to must follow from what it and others said.
     fn check_audit(&mut self, path: &Path, replay: &Replay, runs_yet: bool) {
+        match replay.quarantined() {
+            None => {}
+            Some(Ok((signer, found))) => {
+                let (by, found) = (net::peer_id(signer), quarantine(&found));
+                self.quarantine = Some(Quarantined { by, found });
+                return;
+            }
+            Some(Err(flaw)) => return self.found(path, &flaw.to_string()),
+        }
         match replay.audit() {
             None => {}
             Some(Ok(audited)) => {
@@ -341,6 +364,10 @@ impl Report {
                     released.by_word
                 ))?;
             }
+        }
+        if let Some(Quarantined { by, found }) = &self.quarantine {
+            show_quarantine(found)?;
+            node::say(&format!("signed by  {by}, whose machines both are"))?;
         }
         if let Some(Own { units, released, lost }) = &self.own {
             node::say(&format!(

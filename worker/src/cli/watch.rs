@@ -60,6 +60,10 @@ fn verdict(status: &JobStatus) -> Result<(), Failure> {
     match status.state {
         JobState::Running | JobState::Done => Ok(()),
         JobState::Cancelled => Err(Failure::Failed(format!("job {job} was cancelled"))),
+        JobState::Failed if status.quarantine.is_some() => Err(Failure::FailedUnits(format!(
+            "the module of job {job} comes to different things on different processors; `dugnad \
+             explain {job}` tells of a unit and what it came to"
+        ))),
         JobState::Failed => Err(Failure::FailedUnits(format!(
             "{} of the {} units of job {job} failed; `dugnad fetch {job} --out DIR` writes the \
              reasons to DIR/job.json",

@@ -159,7 +159,9 @@ pub(super) fn no_such_job(job: JobId) -> Refusal {
 pub(super) fn refused(error: CommandError) -> Refusal {
     match error {
         CommandError::NoSuchJob(job) => no_such_job(job),
-        CommandError::Manifest(_) | CommandError::Ringers => Refusal::Invalid(error.to_string()),
+        CommandError::Manifest(_) | CommandError::Ringers | CommandError::OneVote => {
+            Refusal::Invalid(error.to_string())
+        }
         CommandError::TooManyJobs(_) | CommandError::TooManyUnits(_) => {
             Refusal::Busy(error.to_string())
         }

@@ -22,7 +22,8 @@ pub struct Passed {
     pub refused: u64,
     /// Manifests that stayed outside because nobody had paid for them.
     pub faults: Vec<Fault>,
-    /// Whether some came that others need not take: at most this node owes their submitter something.
+    /// Whether some came that others need not take: at most this node owes their submitter something, or
+    /// their grid is another one.
     favoured: bool,
 }
 
@@ -35,8 +36,9 @@ impl Passed {
     /// Takes in a manifest that was paid for.
     fn add_manifest(&mut self, node: &Node, from: PeerKey, signed: SignedManifest) {
         let price = signed.open().map(|manifest| {
-            self.favoured |= !node.is_stamped(&signed, &manifest);
-            node.check_price(&signed, &manifest)
+            let fit = node.check_votes(&signed, &manifest);
+            self.favoured |= fit.is_err() || !node.is_stamped(&signed, &manifest);
+            fit.and_then(|()| node.check_price(&signed, &manifest))
         });
         if let Ok(Err(fault)) = price {
             self.faults.push(fault);

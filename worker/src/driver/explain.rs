@@ -3,13 +3,13 @@
 //! What it is not: a decision. The mind says what holds things up; here each is given its sentence.
 use super::{
     reasons,
-    shown::{failure, shown, waits_for},
+    shown::{answer_words, failure, shown, waits_for},
     status::Standing,
 };
-use crate::{api::profile_of, net, unit::ending};
+use crate::{api::profile_of, net};
 use coordinator_free_scheduler::{
-    self as mind, Answer, JobWait, Mark, Outcome, PeerKey, Uncounted, UnitIndex, Verdict, Void,
-    Vouched, Wait,
+    self as mind, Answer, JobWait, Mark, PeerKey, Uncounted, UnitIndex, Verdict, Void, Vouched,
+    Wait,
 };
 use dugnad_client::{
     BlobHash, JobId, JobState, JobStatus,
@@ -37,6 +37,7 @@ pub fn job(standing: Standing, story: mind::JobStory) -> JobStory {
         lots: story.lots.into_iter().map(lot).collect(),
         peers: story.peers.into_iter().map(part).collect(),
         audit: status.audit,
+        quarantine: status.quarantine,
         job: status.job,
         name: status.name,
         state: status.state,
@@ -53,6 +54,9 @@ fn job_waits_for(status: &JobStatus, story: &mind::JobStory) -> String {
     match (story.wait, *running) {
         (JobWait::Nothing, _) if *state == JobState::Running => {
             "its outputs, which this node gets from whoever has them".into()
+        }
+        (JobWait::Nothing, _) if status.quarantine.is_some() => {
+            "nothing: its module comes to different things on different processors".into()
         }
         (JobWait::Nothing, _) => format!("nothing: it is {state}"),
         (JobWait::Alone, _) => "other peers: nobody is connected; let some join by a line of \
@@ -214,14 +218,6 @@ fn voucher(voucher: &mind::VoucherStory) -> VoucherStory {
             Mark::Right(_) => MarkState::Right,
             Mark::Wrong => MarkState::Wrong,
         }),
-    }
-}
-
-fn answer_words(answer: &Answer) -> String {
-    let fuel = answer.fuel;
-    match &answer.outcome {
-        Outcome::Exit { code, bytes, .. } => format!("exit {code}, {bytes} bytes, fuel {fuel}"),
-        outcome => format!("{}, fuel {fuel}", ending(outcome)),
     }
 }
 

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// What is told of audits, in the order of [`Driver::count_audits`].
 const AUDIT_FIGURES: [&str; 5] =
     ["jobs", "units_unexecuted", "checks_waiting", "units_disputed", "peers_lost"];
+/// Beside them: jobs, this node's own or not, whose module was found to be at fault.
+const QUARANTINED: &str = "jobs_quarantined";
 /// What is told of units that are computed again, in the order of [`Driver::count_rechecks`].
 const RECHECK_FIGURES: [&str; 3] = ["jobs", "units_waiting", "peers_lost"];
 
@@ -21,6 +23,8 @@ impl Driver {
         for (figure, sum) in AUDIT_FIGURES.into_iter().zip(sums) {
             self.metrics.audits.with_label_values(&[figure]).set(sum);
         }
+        let quarantined = jobs.iter().filter(|job| job.quarantined().is_some()).count();
+        self.metrics.audits.with_label_values(&[QUARANTINED]).set(quarantined as i64);
     }
 
     fn count_rechecks(&self) {

@@ -32,6 +32,7 @@ mod submit;
 pub use backend::Handle;
 pub use error::DriverError;
 pub use runs::Lies;
+pub use shown::quarantine;
 
 use crate::{
     exec::{Executor, RunTag, Setup},
@@ -136,7 +137,8 @@ impl Driver {
         let keys = Arc::new(identity);
         let me = keys.peer();
         let (incarnation, seed, pace) = (draw()?, draw()?, Pace::default());
-        let mut node = Node::new(Config { me, incarnation, seed, pace, host, work_factor });
+        let open = network_key.is_none();
+        let mut node = Node::new(Config { me, incarnation, seed, pace, host, work_factor, open });
         replay(&store, &mut node)?;
         let metrics = Arc::new(Metrics::new()?);
         let executor = Arc::new(Executor::new(Setup {

@@ -2,11 +2,17 @@
 use super::status::Standing;
 use crate::{
     api::{about_of, profile_of},
+    host::arch_name,
     net,
     unit::ending,
 };
-use coordinator_free_scheduler::{AuditView, JobState, Profile, Verdict};
-use dugnad_client::{AuditStage, AuditStatus, BlobHash, JobStatus, LevelCounts, RecheckStatus};
+use coordinator_free_scheduler::{
+    Answer, AuditView, JobState, Outcome, Profile, Reproducer, Verdict, Witness,
+};
+use dugnad_client::{
+    AuditStage, AuditStatus, BlobHash, JobStatus, LevelCounts, MachineAnswer, Quarantine,
+    RecheckStatus,
+};
 
 /// Why a decided unit has no output, in a few words.
 pub fn failure(verdict: &Verdict) -> String {
@@ -47,11 +53,32 @@ pub fn shown(standing: Standing) -> JobStatus {
             released: tally.released.into(),
         }),
         audit: standing.audit.map(|view| shown_audit(view, standing.profile)),
+        quarantine: standing.quarantine.as_ref().map(quarantine),
         recheck: standing.recheck.map(|view| RecheckStatus {
             share: view.share.into(),
             waiting: view.waiting.into(),
             lost: view.lost.into(),
         }),
+    }
+}
+
+/// Why a module is at fault, for people.
+pub fn quarantine(found: &Reproducer) -> Quarantine {
+    let answer = |one: &Witness| MachineAnswer {
+        peer: net::peer_id(one.peer),
+        arch: arch_name(one.arch),
+        answer: answer_words(&one.answer),
+        digest: one.answer.output().map(|digest| BlobHash(digest.0)),
+    };
+    Quarantine { unit: found.own.unit, answers: [&found.own, &found.other].map(answer).into() }
+}
+
+/// An answer, in a few words.
+pub fn answer_words(answer: &Answer) -> String {
+    let fuel = answer.fuel;
+    match &answer.outcome {
+        Outcome::Exit { code, bytes, .. } => format!("exit {code}, {bytes} bytes, fuel {fuel}"),
+        outcome => format!("{}, fuel {fuel}", ending(outcome)),
     }
 }
 
@@ -65,6 +92,7 @@ fn shown_audit(view: AuditView, profile: Profile) -> AuditStatus {
         coordinator_free_scheduler::AuditStage::Executing => AuditStage::Executing,
         coordinator_free_scheduler::AuditStage::Checking => AuditStage::Checking,
         coordinator_free_scheduler::AuditStage::Released => AuditStage::Released,
+        coordinator_free_scheduler::AuditStage::Quarantined => AuditStage::Quarantined,
     };
     AuditStatus {
         stage,
@@ -102,6 +130,6 @@ pub fn waits_for(view: &AuditView) -> String {
             format!("this node, to compute {disputed} units itself about which answers differ")
         }
         (AuditStage::Checking, checks, _) => format!("{checks} checks by peers that were drawn"),
-        (AuditStage::Released, ..) => "nothing".into(),
+        (AuditStage::Released | AuditStage::Quarantined, ..) => "nothing".into(),
     }
 }

@@ -1,7 +1,7 @@
 //! Where a job stands, for those who look on.
 use coordinator_free_scheduler::{
-    About, AuditView, Hash, Job, JobId, JobState, JobStatus, LeastCheckers, LevelTally, PeerKey,
-    Profile, RecheckView, WorkId,
+    About, AuditView, Hash, Job, JobId, JobState, JobStatus, LeastCheckers, LevelTally, PeerKey, Profile,
+    RecheckView, Reproducer, WorkId,
 };
 use std::collections::BTreeMap;
 use tokio::sync::watch;
@@ -24,6 +24,7 @@ pub struct Standing {
     pub audit: Option<AuditView>,
     pub checkers: Vec<LeastCheckers>,
     pub recheck: Option<RecheckView>,
+    pub quarantine: Option<Reproducer>,
 }
 
 impl Standing {
@@ -44,6 +45,7 @@ impl Standing {
             audit: job.audit(),
             checkers: manifest.checkers.clone(),
             recheck: job.recheck(),
+            quarantine: job.quarantined().cloned(),
         }
     }
 

@@ -17,7 +17,7 @@ impl<A: Clone + PartialEq> Audit<A> {
         }
         self.units.iter_mut().for_each(UnitState::put_in_order);
         if self.units.iter().any(|state| state.split) {
-            self.phase = Phase::Quarantined;
+            self.quarantine();
             return Ok(Settled::Quarantined);
         }
         self.estimate();
@@ -43,6 +43,12 @@ impl<A: Clone + PartialEq> Audit<A> {
         self.open = self.units.iter().filter(|state| state.is_unexecuted()).count();
         self.phase = Phase::Executing;
         Ok(Settled::Again(self.level, self.open))
+    }
+
+    /// Ends the lot: its module comes to different things on the owner's own machines, wherever that was
+    /// seen.
+    pub fn quarantine(&mut self) {
+        self.phase = Phase::Quarantined;
     }
 
     /// Wrong units that are left: what is to be expected by the lies found in this pass, but no fewer

@@ -61,6 +61,7 @@ impl MemoryNode {
             merge: None,
             levels: None,
             audit: None,
+            quarantine: None,
             recheck: None,
         };
         let outputs = vec![UnitOutput::Open; units as usize];

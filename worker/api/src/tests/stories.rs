@@ -49,6 +49,7 @@ pub fn of_job(status: &JobStatus) -> JobStory {
         lots: vec![lot],
         peers: vec![peer],
         audit: None,
+        quarantine: None,
     }
 }
 
