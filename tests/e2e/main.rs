@@ -14,5 +14,6 @@ mod levels;
 mod modules;
 mod rechecked;
 mod restart;
+mod tasks;
 mod unequal;
 mod verify;
