@@ -3,7 +3,8 @@
 //! Exit codes: 0 done, 1 failed, 2 wrong usage.
 use align::sequence::parse;
 use align_host::{picture, split::split, synthetic, table};
-use std::{collections::BTreeMap, env, error::Error, fs, path::Path, process::ExitCode};
+use fetched::{Done, FileError, program};
+use std::{collections::BTreeMap, fs, path::Path, process::ExitCode};
 
 const USAGE: &str = "usage:
   align-host synthetic OUT SEED SEQUENCES              makes queries.fasta and database.fasta, to try it
@@ -13,34 +14,19 @@ const USAGE: &str = "usage:
 const WORTH: (usize, f64) = (250, 10.0);
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = env::args().skip(1).collect();
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let done = match arguments.as_slice() {
-        ["synthetic", out, seed, sequences] => make(out, seed, sequences),
-        ["split", queries, database, units, out] => cut(queries, database, units, out),
-        ["table", queries, results, out] => assemble(queries, results, out),
-        _ => {
-            eprintln!("{USAGE}");
-            return ExitCode::from(2);
-        }
-    };
-    match done {
-        Ok(said) => {
-            println!("{said}");
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!("align-host: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    program(USAGE, |arguments| match arguments {
+        ["synthetic", out, seed, sequences] => Some(make(out, seed, sequences)),
+        ["split", queries, database, units, out] => Some(cut(queries, database, units, out)),
+        ["table", queries, results, out] => Some(assemble(queries, results, out)),
+        _ => None,
+    })
 }
 
 fn number<N: std::str::FromStr>(text: &str) -> Result<N, String> {
     text.parse().map_err(|_| format!("expected a number, not `{text}`"))
 }
 
-fn make(out: &str, seed: &str, sequences: &str) -> Result<String, Box<dyn Error>> {
+fn make(out: &str, seed: &str, sequences: &str) -> Done {
     let hidden = synthetic::write(Path::new(out), number(seed)?, number(sequences)?)?;
     let mut truth = "query\ttarget\treplaced\n".to_owned();
     for one in &hidden {
@@ -50,13 +36,14 @@ fn make(out: &str, seed: &str, sequences: &str) -> Result<String, Box<dyn Error>
     Ok(format!("{} relatives of {} queries are hidden", hidden.len(), synthetic::QUERIES))
 }
 
-fn cut(queries: &str, database: &str, units: &str, out: &str) -> Result<String, Box<dyn Error>> {
+fn cut(queries: &str, database: &str, units: &str, out: &str) -> Done {
     let count = split(Path::new(queries), Path::new(database), number(units)?, Path::new(out))?;
     Ok(format!("{count} units in {out}"))
 }
 
-fn assemble(queries: &str, results: &str, out: &str) -> Result<String, Box<dyn Error>> {
-    let known = parse(&fs::read(queries)?, 1).map_err(|error| format!("{queries}: {error}"))?;
+fn assemble(queries: &str, results: &str, out: &str) -> Done {
+    let text = fs::read(queries).map_err(FileError::of(Path::new(queries)))?;
+    let known = parse(&text, 1).map_err(|error| format!("{queries}: {error}"))?;
     let lengths: BTreeMap<String, u64> =
         known.into_iter().map(|one| (one.name, one.residues.len() as u64)).collect();
     let all = table::read(Path::new(results))?;

@@ -1,18 +1,14 @@
 //! A database cut into units of about the same number of residues, each with all queries.
 use align::sequence::{FastaError, parse};
-use std::{fs, io, path::Path};
+use fetched::FileError;
+use std::{fs, path::Path};
 
 /// Why there are no units.
 #[derive(Debug, thiserror::Error)]
 pub enum SplitError {
     /// A file could not be read or written.
-    #[error("{path}: {error}")]
-    File {
-        /// Which.
-        path: String,
-        /// Why.
-        error: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// A file is no FASTA.
     #[error("{path}: {error}")]
     Fasta {
@@ -28,8 +24,7 @@ pub enum SplitError {
 
 fn read(path: &Path) -> Result<String, SplitError> {
     let named = || path.display().to_string();
-    let text =
-        fs::read_to_string(path).map_err(|error| SplitError::File { path: named(), error })?;
+    let text = fs::read_to_string(path).map_err(FileError::of(path))?;
     let all =
         parse(text.as_bytes(), 1).map_err(|error| SplitError::Fasta { path: named(), error })?;
     if all.is_empty() { Err(SplitError::Nothing(named())) } else { Ok(text) }
@@ -50,8 +45,7 @@ pub fn split(
     let records: Vec<String> =
         lines.chunk_by(|_, line| !line.starts_with('>')).map(<[&str]>::concat).collect();
     let share = database.len().div_ceil(units.max(1));
-    let failed = |path: &Path, error| SplitError::File { path: path.display().to_string(), error };
-    fs::create_dir_all(out).map_err(|error| failed(out, error))?;
+    fs::create_dir_all(out).map_err(FileError::of(out))?;
     let mut count = 0;
     let mut chunk = String::new();
     for (at, record) in records.iter().enumerate() {
@@ -59,7 +53,7 @@ pub fn split(
         if chunk.len() >= share || at + 1 == records.len() {
             let path = out.join(format!("{count:08}.fasta"));
             let text = format!("{}\n//\n{chunk}", queries.trim_end());
-            fs::write(&path, text).map_err(|error| failed(&path, error))?;
+            fs::write(&path, text).map_err(FileError::of(&path))?;
             chunk.clear();
             count += 1;
         }

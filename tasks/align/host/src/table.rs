@@ -5,7 +5,8 @@
 //! Altschul and Gish (1996) measured them. Lengths are not corrected for ends, so E is a little too
 //! large for short queries.
 use align::score::{GAP_EXTEND, GAP_OPEN};
-use std::{cmp::Ordering, collections::BTreeMap, fs, io, path::Path};
+use fetched::{FileError, outputs};
+use std::{cmp::Ordering, collections::BTreeMap, path::Path};
 
 const LAMBDA: f64 = 0.267;
 const K: f64 = 0.041;
@@ -59,13 +60,8 @@ pub struct Hits {
 #[derive(Debug, thiserror::Error)]
 pub enum TableError {
     /// A folder or file could not be read.
-    #[error("{path}: {error}")]
-    File {
-        /// Which.
-        path: String,
-        /// Why.
-        error: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// A line is none of this task's.
     #[error("{path}:{line}: this is no output of a search: {text:?}")]
     Line {
@@ -83,15 +79,9 @@ pub enum TableError {
 /// # Errors
 /// What could not be read, or is no output of this task.
 pub fn read(results: &Path) -> Result<Hits, TableError> {
-    let units = results.join("units");
-    let failed = |path: &Path, error| TableError::File { path: path.display().to_string(), error };
     let mut all = Hits::default();
-    for entry in fs::read_dir(&units).map_err(|error| failed(&units, error))? {
-        let path = entry.map_err(|error| failed(&units, error))?.path();
-        if path.extension().is_some_and(|extension| extension == "out") {
-            let text = fs::read_to_string(&path).map_err(|error| failed(&path, error))?;
-            add(&mut all, &path.display().to_string(), &text)?;
-        }
+    for (path, text) in outputs(results)? {
+        add(&mut all, &path.display().to_string(), &text)?;
     }
     for hits in all.of.values_mut() {
         hits.sort_by(better);

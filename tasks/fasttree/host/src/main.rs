@@ -6,71 +6,50 @@ use fasttree_host::{
     picture, synthetic,
     tree::{Tree, distance},
 };
-use std::{env, error::Error, ffi::OsString, fs, path::Path, process::ExitCode};
+use fetched::{Done, FileError, outputs, program};
+use std::{fs, path::Path, process::ExitCode};
 
 const USAGE: &str = "usage:
   fasttree-host synthetic OUT SEED GENES       makes genes/ and their true tree, species.nwk, to try it
   fasttree-host trees RESULTS OUT [TRUE.nwk]   makes consensus.nwk, trees.tsv and tree.png of a fetched job";
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = env::args().skip(1).collect();
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let done = match arguments.as_slice() {
-        ["synthetic", out, seed, genes] => make(out, seed, genes),
-        ["trees", results, out] => assemble(Path::new(results), Path::new(out), None),
-        ["trees", results, out, truth] => {
-            assemble(Path::new(results), Path::new(out), Some(Path::new(truth)))
-        }
-        _ => {
-            eprintln!("{USAGE}");
-            return ExitCode::from(2);
-        }
-    };
-    match done {
-        Ok(said) => {
-            println!("{said}");
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!("fasttree-host: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    program(USAGE, |arguments| match arguments {
+        ["synthetic", out, seed, genes] => Some(make(out, seed, genes)),
+        ["trees", results, out] => Some(assemble(results, out, None)),
+        ["trees", results, out, truth] => Some(assemble(results, out, Some(truth))),
+        _ => None,
+    })
 }
 
 fn number(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("expected a number, not `{text}`"))
 }
 
-fn make(out: &str, seed: &str, genes: &str) -> Result<String, Box<dyn Error>> {
+fn make(out: &str, seed: &str, genes: &str) -> Done {
     synthetic::write(Path::new(out), number(seed)?, number(genes)?)?;
     Ok(format!("{genes} genes of {} species in {out}/genes", synthetic::SPECIES))
 }
 
-fn read(path: &Path) -> Result<Tree, Box<dyn Error>> {
-    let failed = |said: String| format!("{}: {said}", path.display());
-    let text = fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
-    Ok(Tree::parse(&text).map_err(|error| failed(error.to_string()))?)
+fn tree(path: &Path, text: &str) -> Result<Tree, String> {
+    Tree::parse(text).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-fn assemble(results: &Path, out: &Path, truth: Option<&Path>) -> Result<String, Box<dyn Error>> {
-    let entries = fs::read_dir(results.join("units"))?.collect::<Result<Vec<_>, _>>()?;
-    let mut names: Vec<OsString> = entries.iter().map(fs::DirEntry::file_name).collect();
-    names.retain(|name| Path::new(name).extension().is_some_and(|extension| extension == "out"));
-    names.sort();
-    let trees: Vec<Tree> = names
-        .iter()
-        .map(|name| read(&results.join("units").join(name)))
-        .collect::<Result<_, _>>()?;
+fn assemble(results: &str, out: &str, truth: Option<&str>) -> Done {
+    let (outputs, out) = (outputs(Path::new(results))?, Path::new(out));
+    let trees: Vec<Tree> =
+        outputs.iter().map(|(path, text)| tree(path, text)).collect::<Result<_, _>>()?;
     let agreed =
         consensus(&trees).ok_or("there are no trees, or not all are of the same species")?;
-    let known = truth.map(read).transpose()?.unwrap_or_else(|| agreed.clone()).splits();
+    let known = match truth.map(Path::new) {
+        Some(path) => tree(path, &fs::read_to_string(path).map_err(FileError::of(path))?)?.splits(),
+        None => agreed.splits(),
+    };
     let mut table = "unit\tsplits\tdistance\n".to_owned();
-    for (name, tree) in names.iter().zip(&trees) {
+    for ((path, _), tree) in outputs.iter().zip(&trees) {
         let splits = tree.splits();
-        let name = Path::new(name).with_extension("");
-        let off = distance(&splits, &known);
-        table += &format!("{}\t{}\t{off}\n", name.display(), splits.len());
+        let unit = path.file_stem().unwrap_or_default().display();
+        table += &format!("{unit}\t{}\t{}\n", splits.len(), distance(&splits, &known));
     }
     fs::create_dir_all(out)?;
     fs::write(out.join("trees.tsv"), table)?;
@@ -80,6 +59,6 @@ fn assemble(results: &Path, out: &Path, truth: Option<&Path>) -> Result<String, 
         format!("{species} species by {} trees; per cent that have each branch", trees.len());
     picture::draw(&out.join("tree.png"), &agreed, &title)?;
     let off = distance(&agreed.splits(), &known);
-    let of = if truth.is_some() { "from the true tree" } else { "" };
-    Ok(format!("consensus of {} trees: distance {off} {of}", trees.len()))
+    let said = format!("consensus of {} trees", trees.len());
+    Ok(truth.map_or(said.clone(), |_| format!("{said}, {off} splits from the true tree")))
 }

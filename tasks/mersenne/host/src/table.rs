@@ -1,7 +1,8 @@
 //! What units wrote, as one table.
 //!
 //! Invariant: exponents rise, and none is there twice.
-use std::{fs, io, path::Path};
+use fetched::{FileError, outputs};
+use std::path::Path;
 
 /// An exponent that was tested.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -18,13 +19,8 @@ pub struct Tested {
 #[derive(Debug, thiserror::Error)]
 pub enum TableError {
     /// A folder or file could not be read.
-    #[error("{path}: {error}")]
-    File {
-        /// Which.
-        path: String,
-        /// Why.
-        error: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// A line is none of this task's.
     #[error("{path}:{line}: expected an exponent, `prime` or `composite`, and 16 digits: {text:?}")]
     Line {
@@ -45,15 +41,9 @@ pub enum TableError {
 /// # Errors
 /// What could not be read, or is no output of this task.
 pub fn read(results: &Path) -> Result<Vec<Tested>, TableError> {
-    let units = results.join("units");
-    let failed = |path: &Path, error| TableError::File { path: path.display().to_string(), error };
     let mut all = Vec::new();
-    for entry in fs::read_dir(&units).map_err(|error| failed(&units, error))? {
-        let path = entry.map_err(|error| failed(&units, error))?.path();
-        if path.extension().is_some_and(|extension| extension == "out") {
-            let text = fs::read_to_string(&path).map_err(|error| failed(&path, error))?;
-            all.extend(parse(&path.display().to_string(), &text)?);
-        }
+    for (path, text) in outputs(results)? {
+        all.extend(parse(&path.display().to_string(), &text)?);
     }
     all.sort_unstable();
     match all.windows(2).find(|pair| pair[0].exponent == pair[1].exponent) {

@@ -2,48 +2,37 @@
 //!
 //! With `--watch` it draws again whenever more is there, and stays until every tile is released; with a
 //! number the picture is so many times smaller. Exit codes: 0 done, 1 failed, 2 wrong usage.
+use fetched::{Done, program};
 use render_host::{picture, tiles::Tiles};
-use std::{
-    env, error::Error, fs, num::NonZeroU32, path::Path, process::ExitCode, thread, time::Duration,
-};
+use std::{fs, num::NonZeroU32, path::Path, process::ExitCode, thread, time::Duration};
 
 /// Between two looks.
 const LOOK: Duration = Duration::from_secs(1);
 
+const USAGE: &str = "usage: render-host RESULTS PICTURE.png [--watch | SMALLER]";
+
 fn main() -> ExitCode {
-    let arguments: Vec<String> = env::args().skip(1).collect();
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let done = match arguments.as_slice() {
-        [results, out] => draw(Path::new(results), Path::new(out), 1),
-        [results, out, "--watch"] => watch(Path::new(results), Path::new(out)),
-        [results, out, smaller] if smaller.parse::<NonZeroU32>().is_ok() => {
-            draw(Path::new(results), Path::new(out), smaller.parse().unwrap_or(1))
+    program(USAGE, |arguments| match arguments {
+        [results, out] => Some(draw(Path::new(results), Path::new(out), 1)),
+        [results, out, "--watch"] => Some(watch(Path::new(results), Path::new(out))),
+        [results, out, smaller] => {
+            let smaller: NonZeroU32 = smaller.parse().ok()?;
+            Some(draw(Path::new(results), Path::new(out), smaller.get()))
         }
-        _ => {
-            eprintln!("usage: render-host RESULTS PICTURE.png [--watch | SMALLER]");
-            return ExitCode::from(2);
-        }
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("render-host: {error}");
-            ExitCode::FAILURE
-        }
-    }
+        _ => None,
+    })
 }
 
-fn draw(results: &Path, out: &Path, smaller: u32) -> Result<(), Box<dyn Error>> {
+fn draw(results: &Path, out: &Path, smaller: u32) -> Done {
     let mut tiles = Tiles::default();
     if !tiles.look(results)? {
         return Err(format!("{} has no tiles", results.display()).into());
     }
     picture::draw(out, &tiles, smaller)?;
-    println!("{} tiles", tiles.of.len());
-    Ok(())
+    Ok(format!("{} tiles", tiles.of.len()))
 }
 
-fn watch(results: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
+fn watch(results: &Path, out: &Path) -> Done {
     let mut tiles = Tiles::default();
     while !tiles.are_whole() {
         if tiles.look(results)? {
@@ -51,9 +40,9 @@ fn watch(results: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
             let next = out.with_extension("png.part");
             picture::draw(&next, &tiles, 1)?;
             fs::rename(&next, out)?;
-            println!("{} tiles", tiles.of.len());
+            eprintln!("{} tiles", tiles.of.len());
         }
         thread::sleep(LOOK);
     }
-    Ok(())
+    Ok("all tiles are there".to_owned())
 }
