@@ -15,5 +15,6 @@ mod modules;
 mod rechecked;
 mod restart;
 mod scientist;
+mod tasks;
 mod unequal;
 mod verify;

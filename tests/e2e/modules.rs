@@ -10,17 +10,25 @@ use std::{
 
 /// What `tasks/build` says when there is no compiler for WebAssembly.
 const NO_TOOLCHAIN: i32 = 3;
+/// Two kin and one that is none.
+pub const PROTEINS: &[u8] = b">q\nMKVLAWHEEKCGGSTPLIVNDRQFYWAAGHEEKCMKVL\n//\n\
+    >kin\nPPMKVLAWHEKCGGSTPLIVNDKQFYWAAGHEEKCMKILPP\n>stranger\nGGGGSGGGGSGGGGS\n";
+/// A tile that reaches far in, but does not take long.
+pub const SEA_HORSES: &[u8] = b"3 tile 24 width 60 height 40 limit 20000";
 const CHANNELS: u32 = 1 << 16;
 const CHUNKS: u32 = 3;
 
-fn tasks() -> PathBuf {
+pub fn tasks() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tasks")
 }
 
 /// Runs one unit in the sandbox and answers what it wrote.
-fn output(place: &Place, module: &Path, input: &[u8]) -> Vec<u8> {
+pub fn output(place: &Place, module: &Path, arguments: &[&str], input: &[u8]) -> Vec<u8> {
     let input = place.file("input", input);
-    let done = dugnad().args(["exec", text(module), "--stdin", text(&input)]).output();
+    let arguments = arguments.iter().flat_map(|argument| ["--arg", argument]);
+    let mut command = dugnad();
+    let done =
+        command.args(["exec", text(module), "--stdin", text(&input)]).args(arguments).output();
     let done = done.expect("it runs");
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     done.stdout
@@ -47,11 +55,13 @@ fn rebuilt_modules_give_the_outputs_of_the_committed_ones() {
     }
     assert!(build.status.success(), "{}", String::from_utf8_lossy(&build.stderr));
     let pair = |folder: &str, name: &str| [tasks().join(folder).join(name), rebuilt.join(name)];
-    let same = |[committed, rebuilt]: &[PathBuf; 2], input: &[u8]| {
-        let expected = output(&place, committed, input);
-        assert_eq!(output(&place, rebuilt, input), expected, "{}", rebuilt.display());
+    let alike = |[committed, rebuilt]: &[PathBuf; 2], arguments: &[&str], input: &[u8]| {
+        let expected = output(&place, committed, arguments, input);
+        let found = output(&place, rebuilt, arguments, input);
+        assert_eq!(found, expected, "{}", rebuilt.display());
         expected
     };
+    let same = |modules: &[PathBuf; 2], input: &[u8]| alike(modules, &[], input);
     let nothing = pair("nothing", "nothing.wasm");
     for index in ["0\n", "7\n", "4294967295\n"] {
         same(&nothing, index.as_bytes());
@@ -66,6 +76,10 @@ fn rebuilt_modules_give_the_outputs_of_the_committed_ones() {
     let chain = same(&pair("fold", "fold.wasm"), b"seed 5\nsteps 3\nmoves 300");
     let table = same(&pair("fold", "folds.wasm"), &framed_one(&chain));
     assert!(table.starts_with(b"seed,energy,radius\n5,"), "{}", String::from_utf8_lossy(&table));
+    alike(&pair("mersenne", "mersenne.wasm"), &["100", "250"], b"1\n");
+    alike(&pair("mersenne", "factors.wasm"), &["67", "5", "24"], b"0\n");
+    same(&pair("align", "align.wasm"), PROTEINS);
+    same(&pair("render", "render.wasm"), SEA_HORSES);
 }
 
 /// An output as a merge reads it.

@@ -4,8 +4,17 @@ use std::path::Path;
 #[test]
 fn every_committed_module_has_the_name_that_stands_beside_it() {
     let tasks = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let modules =
-        ["nothing/nothing", "narrowband/narrowband", "narrowband/merge", "fold/fold", "fold/folds"];
+    let modules = [
+        "nothing/nothing",
+        "narrowband/narrowband",
+        "narrowband/merge",
+        "fold/fold",
+        "fold/folds",
+        "mersenne/mersenne",
+        "mersenne/factors",
+        "align/align",
+        "render/render",
+    ];
     for module in modules {
         let module = tasks.join(module);
         let bytes = std::fs::read(module.with_extension("wasm")).unwrap();
