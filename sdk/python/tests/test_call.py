@@ -234,6 +234,7 @@ class Refused(unittest.TestCase):
         text = source_of(wave, other).text
         self.assertLess(text.index("def scaled"), text.index("def wave"))
         self.assertIn("import math", text)
+        self.assertNotIn("typing", text)
 
     def test_the_interpreter_is_the_one_named(self) -> None:
         with tempfile.TemporaryDirectory() as folder:

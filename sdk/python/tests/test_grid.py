@@ -9,7 +9,7 @@ import tempfile
 import unittest
 import warnings
 from pathlib import Path
-from typing import Dict, List, Optional
+from typing import Any, Dict, List, Optional
 
 from dugnad import (
     AsyncGrid,
@@ -101,8 +101,9 @@ class Maps(unittest.TestCase):
         self.assertEqual(self.grid.job(job.id[:12]).wait().state, "cancelled")
 
     def test_mistakes_are_named_before_anything_is_computed(self) -> None:
+        text: Any = ["text"]
         for bad, kind, words in (
-            (lambda: self.grid.map(self.module, ["text"]), TypeError, "input 0 is of type str"),  # type: ignore[list-item]
+            (lambda: self.grid.map(self.module, text), TypeError, "input 0 is of type str"),
             (lambda: self.grid.map(b"no module", [b""]), ValueError, "no WebAssembly module"),
             (lambda: self.grid.map("absent.wasm", [b""]), FileNotFoundError, "absent.wasm"),
             (lambda: self.grid.map(b"\0asm" + bytes(64 << 20), [b""]), ValueError, "at most 67,108,864"),
@@ -202,7 +203,8 @@ class Nodes(unittest.TestCase):
             with self.assertRaisesRegex(DugnadError, "holds no token"):
                 Grid(place)
             shutil.copy(shared().dir / "api.token", place / "api.token")
-            for url, words in (("http://192.0.2.1:80", "not this machine"), ("ftp://127.0.0.1:1", "where the node is")):
+            elsewhere, unknown = "http://grid.example:80", "ftp://127.0.0.1:1"
+            for url, words in ((elsewhere, "not this machine"), (unknown, "where the node is")):
                 (place / "api.json").write_text(json.dumps({**api, "url": url}))
                 with self.assertRaisesRegex(DugnadError, words):
                     Grid(place)

@@ -71,8 +71,8 @@ class PlainData(unittest.TestCase):
         self.assertEqual(plain.dumps(set(words)), plain.dumps(set(reversed(words))))
 
     def test_what_is_not_plain_is_named_with_its_place(self) -> None:
-        for value, place in ((Point(1), "Point"), (Colour.RED, "Colour"), (object(), "object"), (bytearray(), "bytearray")):
-            with self.assertRaisesRegex(plain.NotPlain, place):
+        for value in (Point(1), Colour.RED, object(), bytearray()):
+            with self.assertRaisesRegex(plain.NotPlain, type(value).__name__):
                 plain.dumps(value)
         with self.assertRaisesRegex(plain.NotPlain, r"the value\['a'\]\[1\] is a .*range"):
             plain.dumps({"a": [1, range(3)]})
@@ -98,7 +98,8 @@ class PlainData(unittest.TestCase):
         self.assertGreater(refused, 1000)
 
     def test_nothing_is_reserved_for_what_has_not_come(self) -> None:
-        for bad in (b"l\xff\xff\xff\xff", b"b\xff\xff\xff\xff", b"l\x01\0\0\0" * 5000 + b"N", b"", b"NN", b"e\x01\0\0\0l\0\0\0\0"):
+        many, deep, unhashable = b"\xff\xff\xff\xff", b"l\x01\0\0\0" * 5000 + b"N", b"e\x01\0\0\0l\0\0\0\0"
+        for bad in (b"l" + many, b"b" + many, deep, unhashable, b"", b"NN"):
             with self.assertRaises(plain.Malformed):
                 plain.loads(bad)
 

@@ -20,6 +20,10 @@ from . import plain
 from .needs import codes_of, is_local
 
 
+# Annotations are for readers; what they name need not travel.
+FIRST = "from __future__ import annotations"
+
+
 @dataclass(frozen=True)
 class Source:
     """A function as text: after it has run, `name` is the function."""
@@ -43,7 +47,7 @@ def source_of(func: Callable[..., Any], guest: Tuple[int, int]) -> Source:
     parts: Dict[str, str] = {}
     _gather(func, parts, advice)
     # What is used at once, in defaults and decorators, stands above who uses it: callees came first.
-    return Source("\n\n".join(parts.values()) + "\n", name, f"<{name}>")
+    return Source("\n\n".join([FIRST, *parts.values()]) + "\n", name, f"<{name}>")
 
 
 def _gather(thing: Any, parts: Dict[str, str], advice: str) -> None:
@@ -69,6 +73,13 @@ def _gather(thing: Any, parts: Dict[str, str], advice: str) -> None:
 
 def _names_in(tree: ast.AST, thing: Any) -> List[str]:
     """Names that a text looks up outside itself: a function's by its code, the rest by its text."""
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            node.returns = None
+        elif isinstance(node, ast.arg):
+            node.annotation = None
+        elif isinstance(node, ast.AnnAssign):
+            node.annotation = ast.Constant(None)
     names = [node.id for node in ast.walk(tree) if isinstance(node, ast.Name)]
     if not isinstance(thing, FunctionType):
         return names
