@@ -92,16 +92,17 @@ class TestNode:
 
 
 class TestGrid:
-    """A private grid of a few nodes with one core each."""
+    """A grid of a few nodes with one core each, private unless `open`."""
 
     __test__ = False
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, *, open: bool = False) -> None:
         self._place = tempfile.TemporaryDirectory()
         place = Path(self._place.name)
         key = place / "network.key"
         key.write_text("5e" * 32)
-        options = ["--listen", "/ip4/127.0.0.1/tcp/0", "--cores", "1", "--network-key", str(key)]
+        options = ["--listen", "/ip4/127.0.0.1/tcp/0", "--cores", "1"]
+        options += ["--work-factor", "0"] if open else ["--network-key", str(key)]
         self.nodes: List[TestNode] = []
         try:
             self.nodes.append(TestNode(place, "node1", options))

@@ -18,6 +18,7 @@ from dugnad import (
     Grid,
     JobCancelled,
     NoNode,
+    OpenGridWarning,
     Refused,
     UnitFailed,
     WrongToken,
@@ -239,7 +240,15 @@ class Nodes(unittest.TestCase):
             self.assertIn("no node", job._repr_html_())
 
     def test_an_open_grid_is_named_as_such_once(self) -> None:
-        grid = Grid(shared().dir)
+        with TestGrid(1, open=True) as nodes, warnings.catch_warnings(record=True) as given:
+            warnings.simplefilter("always", OpenGridWarning)
+            grid = Grid(nodes.dir)
+            self.assertIn("open grid", grid._repr_html_())
+            for name in (b"a", b"b"):
+                grid.submit(echo(), [name])
+        said = [str(one.message) for one in given if one.category is OpenGridWarning]
+        self.assertEqual(len(said), 1)
+        self.assertIn("can be read by anybody", said[0])
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            grid.map(echo(), [b"private"])
+            Grid(shared().dir).map(echo(), [b"private"])

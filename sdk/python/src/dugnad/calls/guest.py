@@ -71,9 +71,11 @@ def unpack(parcel: Dict[str, Any]) -> Any:
         import pickle
 
         return pickle.loads(parcel["function"]), pickle.loads(parcel["items"])
-    names: Dict[str, Any] = {"__name__": "__grid__", "_plain": loads}
-    exec(compile(parcel["function"], parcel["file"], "exec"), names)
-    func: Callable[[Any], Any] = names[parcel["name"]]
+    # A module, and known as such: dataclasses look theirs up.
+    module = sys.modules["__grid__"] = type(sys)("__grid__")
+    vars(module)["_plain"] = loads
+    exec(compile(parcel["function"], parcel["file"], "exec"), vars(module))
+    func: Callable[[Any], Any] = getattr(module, parcel["name"])
     return func, parcel["items"]
 
 
