@@ -2,11 +2,11 @@
 //! another protocol, and says so in its names (`/dugnad/…/1`, `dugnad 1 …`); only while there has been
 //! no release may the bytes change under the same names.
 use coordinator_free_scheduler::{
-    About, Answer, AuditStep, AuditTerms, Call, ClaimedUnits, Commit, Hash, Head, Host, InvalidReason,
-    JobId, Link, LotNews, Manifest, Message, Opening, Outcome, PeerKey, Place, Profile, Query,
-    Record, Release, Reproducer, RunLimits, SealedAnswer, Signature, SignedBatch, SignedManifest,
-    Span, Speed, Stamp, Statement, Step, TableDirectory, TablePage, Trace, TrapClass, UnitEntry,
-    Units, Void, Witness, Work, commitment, seed_before,
+    About, Answer, AuditStep, AuditTerms, Call, ClaimedUnits, Commit, Hash, Head, Host,
+    InvalidReason, JobId, Link, LotNews, Manifest, Message, Opening, Outcome, PeerKey, Place,
+    Profile, Query, Record, Release, Reproducer, RunLimits, SealedAnswer, Signature, SignedBatch,
+    SignedManifest, Span, Speed, Stamp, Statement, Step, TableDirectory, TablePage, Trace,
+    TrapClass, UnitEntry, Units, Void, Witness, Work, commitment, seed_before,
     statement::Batch,
     trace,
     verify::audited::{Check, Member},

@@ -1,6 +1,6 @@
 //! The rules of audited verification against every kind of attack, in small: the whole matrix is
 //! `tests/audited-matrix.toml`.
-use tests::audit::{Attacker, Cell, KINDS, Kind, Trial};
+use tests::audit::{Attacker, Cell, KINDS, Kind, Subject, Trial};
 
 /// A trial that is large enough for draws to matter and small enough for a test.
 fn trial(attackers: &[(Kind, f64, u64)]) -> Trial {
@@ -14,7 +14,7 @@ fn trial(attackers: &[(Kind, f64, u64)]) -> Trial {
 }
 
 fn of(trial: &Trial, runs: usize) -> Cell {
-    Cell::of(trial, &[], runs, || {})
+    Cell::of(&Subject::Rules(Box::new(trial.clone())), &[], runs, || {}).expect("no bug")
 }
 
 #[test]

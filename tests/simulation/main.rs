@@ -16,6 +16,7 @@ mod levels;
 mod machines;
 mod mischief;
 mod newcomers;
+mod nodes;
 mod quarantine;
 mod rechecked;
 mod scenarios;

@@ -93,7 +93,7 @@ fn an_owner_that_is_killed_finds_them_all_the_same() {
         let mut world = World::new(rechecked(seed));
         crate::kill_the_owner_often(&mut world);
         let report = world.run().unwrap_or_else(|open| panic!("seed {seed}: {open}"));
-        assert_eq!(report.accepted, UNITS.into(), "seed {seed}: {report:?}");
+        assert_eq!(report.accepted, u64::from(UNITS), "seed {seed}: {report:?}");
         assert_caught(&world, &format!("seed {seed}"));
         // A start after the end draws the same, and finds all of it done.
         let before = world.count.executions;

@@ -140,7 +140,7 @@ impl Body {
 impl Honesty {
     /// That of a peer which does this harm, and where this share of units comes to something else.
     pub fn of(harm: Option<&Attacker>, splits: f64) -> Honesty {
-        let lies = harm.filter(|harm| matches!(harm.kind, Kind::Naive | Kind::Colluder));
+        let lies = harm.filter(|harm| harm.kind.always_lies());
         Honesty {
             share: lies.map_or(0.0, |harm| harm.rate),
             budget: lies.map_or(0, |harm| harm.budget),

@@ -65,6 +65,18 @@ impl World {
         Ok(())
     }
 
+    /// Asserts that nothing happened that must not, whoever is blamed for whatever.
+    ///
+    /// # Errors
+    /// What did.
+    pub fn bugs(&self) -> Result<(), String> {
+        let blames: usize = self.blamed.values().sum();
+        match self.violations.len() > blames {
+            true => Err(self.violations.join("; ")),
+            false => Ok(()),
+        }
+    }
+
     /// Asserts that all honest nodes that take part in a unit's lot decided it alike.
     ///
     /// # Errors

@@ -87,7 +87,8 @@ impl Rogue {
             Kind::Copier | Kind::Forker | Kind::Equivocator | Kind::Garbage => true,
             Kind::Withholder | Kind::Squatter | Kind::CommitFlooder => false,
             Kind::ManifestFlooder => false,
-            Kind::Naive | Kind::Colluder | Kind::SpeedLiar => false,
+            // The others are nodes.
+            _ => false,
         }
     }
 
@@ -148,9 +149,7 @@ impl Rogue {
                 Kind::Equivocator => self.equivocate(job),
                 Kind::Garbage => self.litter(job, peers),
                 Kind::Squatter => self.squat(job),
-                Kind::Naive | Kind::Colluder | Kind::SpeedLiar | Kind::ManifestFlooder => {
-                    Vec::new()
-                }
+                _ => Vec::new(),
             })
             .collect()
     }

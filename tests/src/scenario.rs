@@ -1,7 +1,10 @@
 //! A scenario: what grid is simulated, as data. Every field has a default, unknown ones are errors.
 use crate::draws::Draw;
-pub use crate::terms::Audit;
-use coordinator_free_scheduler::{PRIORITY_MAX, Profile};
+pub use crate::{
+    harm::{Attacker, Kind},
+    terms::Audit,
+};
+use coordinator_free_scheduler::{PRIORITY_MAX, PeerKey, Profile};
 use serde::{
     Deserialize, Deserializer,
     de::{DeserializeOwned, Error as _},
@@ -170,59 +173,6 @@ pub struct Freeze {
     pub for_s: u64,
 }
 
-/// Peers that do harm; the last ones by number.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Attacker<K = Kind> {
-    /// What harm.
-    pub kind: K,
-    /// Their share of all peers.
-    pub fraction: f64,
-    /// Share of units that one lies about; of others how much it does of what it does.
-    #[serde(default = "one")]
-    pub rate: f64,
-    /// Lies in all of each, where the kind lies.
-    #[serde(default = "unbounded")]
-    pub budget: u64,
-}
-
-fn one() -> f64 {
-    1.0
-}
-
-fn unbounded() -> u64 {
-    u64::MAX
-}
-
-/// What harm a peer does.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// Runs a node that answers wrong, each in its own way.
-    Naive,
-    /// Runs a node that answers wrong, all in the same way.
-    Colluder,
-    /// Commits and never opens.
-    Withholder,
-    /// Repeats others' openings and commits as its own.
-    Copier,
-    /// Keeps two logs, one for each half of the grid.
-    Forker,
-    /// Opens two answers for one unit.
-    Equivocator,
-    /// Sends what cannot be.
-    Garbage,
-    /// Runs a node that takes itself for much faster than it is.
-    SpeedLiar,
-    /// Claims all it can and delivers nothing.
-    Squatter,
-    /// Commits to as many units as it can and delivers nothing.
-    CommitFlooder,
-    /// Submits as many jobs as it can pay for, each with a key of its own, and as many that it does not
-    /// pay for.
-    ManifestFlooder,
-}
-
 impl Default for Scenario {
     fn default() -> Self {
         Scenario {
@@ -335,12 +285,12 @@ impl Scenario {
         (attacker.fraction.clamp(0.0, 1.0) * self.peers as f64).round() as usize
     }
 
-    /// The profile of the job with this salt.
-    pub fn profile(&self, salt: u64) -> Profile {
+    /// The profile of an owner's job with this salt.
+    pub fn profile(&self, owner: PeerKey, salt: u64) -> Profile {
         match &self.audit {
             None if self.checked => Profile::Checked,
             None => Profile::rechecked(self.profile, self.recheck_percent),
-            Some(audit) => Profile::Audited(audit.terms(salt)),
+            Some(audit) => Profile::Audited(audit.terms(owner, salt)),
         }
     }
 

@@ -1,10 +1,13 @@
 //! What the owner of an audited job asks for, as a scenario says it.
-use crate::{Scenario, draws::share_of, truth};
+use crate::{Scenario, draws::share_of, scenario::Kind, truth};
 use coordinator_free_scheduler::{
     AuditTerms, DELEGATE_AFTER_S, Hash, Host, JobId, LeastCheckers, Link, PeerKey, SignedManifest,
-    Span, UnitIndex, seed_before,
+    Span, UnitIndex, seed_before, verify::audited::PASSES_MAX,
 };
 use serde::Deserialize;
+
+/// Units of an earlier job, for each peer.
+const EARLIER_UNITS: u32 = 20;
 
 /// What the owner of an audited job asks for.
 #[derive(Clone, Debug, Deserialize)]
@@ -14,6 +17,12 @@ pub struct Audit {
     pub max_error: f64,
     /// Right answers by which a peer becomes trusted.
     pub proofs: u8,
+    /// Whether the owner knows its peers from an earlier job.
+    #[serde(default)]
+    pub warm: bool,
+    /// Whether this is that earlier job.
+    #[serde(skip)]
+    pub earlier: bool,
     /// Peers that may decide in the owner's stead, by number.
     #[serde(default)]
     pub delegates: Vec<usize>,
@@ -52,6 +61,8 @@ impl Default for Audit {
         Audit {
             max_error: 1e-3,
             proofs: 5,
+            warm: false,
+            earlier: false,
             delegates: Vec::new(),
             delegate_after_s: DELEGATE_AFTER_S,
             other_arch: Vec::new(),
@@ -68,12 +79,33 @@ impl Default for Audit {
 impl Scenario {
     /// The job with this salt, and what its owner knows of it beforehand.
     pub fn job(&self, owner: PeerKey, salt: u64) -> (SignedManifest, Vec<(UnitIndex, Hash)>) {
-        let (profile, urgency) = (self.profile(salt), self.urgency(salt as usize));
+        let (profile, urgency) = (self.profile(owner, salt), self.urgency(salt as usize));
         let manifest = truth::urgent(owner, self.units, self.lot_units, profile, salt, urgency);
         let checkers = self.audit.as_ref().map(Audit::checkers).unwrap_or_default();
         let manifest = truth::with_checkers(manifest, checkers);
         let known = self.audit.as_ref().map(|audit| audit.known(manifest.id()));
         (truth::stamped(manifest, self.work_factor), known.unwrap_or_default())
+    }
+
+    /// The earlier job by which a warm owner knows its peers, in a grid at peace: who was good until now
+    /// behaves, and who is new is not there yet.
+    pub fn earlier(&self) -> Option<Scenario> {
+        let audit = self.audit.as_ref().filter(|audit| audit.warm)?;
+        let known =
+            (0..self.peers).rev().find(|peer| self.kind(*peer).is_none_or(Kind::is_trusted));
+        let peers = known.map_or(0, |last| last + 1);
+        let audit = Audit { warm: false, earlier: true, ..audit.clone() };
+        Some(Scenario {
+            peers,
+            units: EARLIER_UNITS * peers as u32,
+            audit: Some(audit),
+            churn: None,
+            partition: Vec::new(),
+            late: Vec::new(),
+            freeze: Vec::new(),
+            attacker: Vec::new(),
+            ..self.clone()
+        })
     }
 }
 
@@ -120,9 +152,15 @@ impl Audit {
         self.other_arch.contains(&peer) || drawn && peer > 0
     }
 
+    /// A signer's seeds of the job with this salt, which are no other job's.
+    pub fn seeds(&self, salt: u64, signer: PeerKey) -> [Hash; PASSES_MAX as usize] {
+        let earlier = u64::from(self.earlier) << 63;
+        truth::seeds(salt | earlier, signer)
+    }
+
     /// What the manifest of the job with this salt says.
-    pub fn terms(&self, salt: u64) -> AuditTerms {
-        let seeds = seed_before(&truth::seeds(salt, truth::key(salt as usize))[0]);
+    pub fn terms(&self, owner: PeerKey, salt: u64) -> AuditTerms {
+        let seeds = seed_before(&self.seeds(salt, owner)[0]);
         let mut terms = AuditTerms::new((self.max_error * 1e9) as u32, seeds);
         terms.proofs = self.proofs;
         terms.delegate_after_s = self.delegate_after_s;

@@ -159,17 +159,15 @@ impl Auditor {
     fn draw_tests(&mut self, warm: bool, few: bool, rng: &mut Rng) {
         let (running, to_run) = (&self.running, &self.to_run);
         let under_way = |unit| running.contains(&unit) || to_run.contains(&unit);
-        let (mut wanted, mut others) = self.proofs.draw(self.terms.proofs, under_way, rng);
         let done = self.own.len() + to_run.len() + running.len();
-        let (most, least) = match (few, warm) {
-            (true, _) => (self.units as usize, self.units as usize),
-            (false, false) => (most(self.units), quota(self.units)),
-            (false, true) => (most(self.units), 0),
-        };
         // Newcomers without end do not put off the roster: some prove themselves at another job.
-        while wanted.len() > most.saturating_sub(done) {
-            wanted.pop_last();
-        }
+        let room = most(self.units).saturating_sub(done);
+        let (mut wanted, mut others) = self.proofs.draw(self.terms.proofs, room, under_way, rng);
+        let least = match (few, warm) {
+            (true, _) if wanted.is_empty() => self.units as usize,
+            (_, false) => quota(self.units),
+            (_, true) => 0,
+        };
         let in_hand = to_run.len() + running.len() + wanted.len();
         let missing = least.saturating_sub(done + wanted.len());
         let missing = missing.min(AHEAD.saturating_sub(in_hand)).min(others.len());

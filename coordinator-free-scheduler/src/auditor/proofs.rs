@@ -5,6 +5,7 @@ use alloc::{
     collections::{BTreeMap, BTreeSet},
     vec::Vec,
 };
+use core::cmp::Reverse;
 
 /// The least that a cold owner computes itself, units …
 const LEAST_UNITS: u32 = 200;
@@ -22,6 +23,8 @@ pub const WEIGHT_MAX: u64 = WEIGHT * WEIGHT_TIMES;
 pub struct Proof {
     /// Units that it answered first, and that were not compared yet.
     untested: Vec<UnitIndex>,
+    /// How many it answered first in all.
+    first: u32,
     trust: Trust,
     /// Whether it answered otherwise on another class of processors: nobody can tell whose fault that is.
     apart: bool,
@@ -66,6 +69,19 @@ pub struct Proofs {
 }
 
 impl Proof {
+    /// The fuel of all its first answers, by what those took that were compared. Which these are was drawn,
+    /// so who is right about a share of its answers keeps its place with that share to the power of the
+    /// proofs: to answer more units than one computes lowers the weight that is to be expected.
+    fn fuel(&self) -> u64 {
+        match self.trust.agreed {
+            0 => 0,
+            agreed => {
+                let all = u128::from(self.trust.fuel) * u128::from(self.first.max(agreed));
+                u64::try_from(all / u128::from(agreed)).unwrap_or(u64::MAX)
+            }
+        }
+    }
+
     /// It answered otherwise than the owner, and its class of processors does not excuse that; or does.
     fn differs(&mut self, convicts: bool) {
         match convicts {
@@ -90,7 +106,10 @@ impl Proofs {
             // That the owner was on it can be known by now: being right proves nothing any more.
             Some(own) if answer != own => proof.differs(convicts),
             Some(_) => {}
-            None if first => proof.untested.push(unit),
+            None if first => {
+                proof.first += 1;
+                proof.untested.push(unit);
+            }
             None => {}
         }
     }
@@ -154,24 +173,36 @@ impl Proofs {
         known.filter(|trust| trust.suffices(proofs)).count()
     }
 
-    /// Units to compute so that everybody has as many proofs as it needs, of those not
-    /// under way; and the other ones that could be.
+    /// Units to compute so that peers have as many proofs as they need, of those not under way, where no
+    /// more than `room` are to be computed; and the other ones that could be. Half proofs are none: where
+    /// there is not room for all, whoever has most of them comes first, then who answered most.
     pub fn draw(
         &mut self,
         proofs: u8,
+        mut room: usize,
         under_way: impl Fn(UnitIndex) -> bool,
         rng: &mut Rng,
     ) -> (BTreeSet<UnitIndex>, Vec<UnitIndex>) {
         let here = |(peer, trust): &(PeerKey, Trust)| !trust.lost && !self.is_apart(*peer);
-        let known: Vec<(PeerKey, Trust)> = self.all().filter(here).collect();
+        let known = self.all().filter(here).filter_map(|(peer, trust)| {
+            let proof = self.peers.get(&peer)?;
+            let testing = proof.untested.iter().filter(|unit| under_way(**unit)).count();
+            Some((Reverse((trust.agreed as usize + testing, proof.first)), peer))
+        });
+        let mut known: Vec<_> = known.collect();
+        known.sort_unstable();
         let (mut wanted, mut others) = (BTreeSet::new(), Vec::new());
-        for (peer, trust) in known {
-            let Some(proof) = self.peers.get_mut(&peer) else { continue };
-            let (testing, mut left): (Vec<UnitIndex>, Vec<UnitIndex>) =
-                proof.untested.iter().partition(|unit| under_way(**unit));
-            let had = trust.agreed as usize + testing.len();
-            for _ in 0..usize::from(proofs).saturating_sub(had).min(left.len()) {
-                wanted.insert(left.swap_remove(rng.below(left.len() as u64) as usize));
+        for (Reverse((had, _)), peer) in known {
+            let missing = usize::from(proofs).saturating_sub(had);
+            let untested = self.peers.get(&peer).map_or(&[][..], |proof| &proof.untested);
+            let mut left: Vec<UnitIndex> =
+                untested.iter().copied().filter(|unit| !under_way(*unit)).collect();
+            // Who has answered too few yet will answer more: its place is kept.
+            if missing <= room {
+                room -= missing;
+                for _ in 0..missing.min(left.len()) {
+                    wanted.insert(left.swap_remove(rng.below(left.len() as u64) as usize));
+                }
             }
             others.extend(left);
         }
@@ -179,11 +210,15 @@ impl Proofs {
         (wanted, others)
     }
 
-    /// Those who were right so often and never wrong, with weights by what they computed.
+    /// Those who were right so often and never wrong, with weights by what they computed, here and before.
     pub fn members(&self, proofs: u8) -> Vec<Member> {
         let fits =
             |(peer, trust): &(PeerKey, Trust)| trust.suffices(proofs) && !self.is_apart(*peer);
-        let proven: Vec<(PeerKey, Trust)> = self.all().filter(fits).collect();
+        let work = |(peer, trust): (PeerKey, Trust)| {
+            let here = self.peers.get(&peer).map_or(0, |proof| proof.fuel() - proof.trust.fuel);
+            (peer, Trust { fuel: trust.fuel.saturating_add(here), ..trust })
+        };
+        let proven: Vec<(PeerKey, Trust)> = self.all().filter(fits).map(work).collect();
         let mut fuels: Vec<u64> = proven.iter().map(|(_, trust)| trust.fuel).collect();
         fuels.sort_unstable();
         let middle = fuels.get(fuels.len() / 2).copied().unwrap_or(1).max(1);

@@ -1,5 +1,7 @@
 //! The JSON that node and client exchange. Fields are added, never renamed.
-use crate::{About, AuditStatus, BlobHash, JobId, LevelCounts, Profile, Quarantine, RecheckStatus, WorkId};
+use crate::{
+    About, AuditStatus, BlobHash, JobId, LevelCounts, Profile, Quarantine, RecheckStatus, WorkId,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;

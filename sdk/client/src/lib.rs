@@ -74,8 +74,8 @@ pub use job::{Job, JobBuilder, Module, UnitOutput};
 pub use job_file::{COMMAND_BYTES_MAX, JOB_FILE_BYTES_MAX, JobFile, JobFileError};
 pub use job_spec::{Input, JobSpec, LINE_BYTES_MAX, UnitSource};
 pub use json::{
-    JobRequest, JobState, JobStatus, LeastCheckers, LimitsRequest, NodeStatus, PeerState, PeerStatus,
-    Ringer, Submitted, UnitsRequest,
+    JobRequest, JobState, JobStatus, LeastCheckers, LimitsRequest, NodeStatus, PeerState,
+    PeerStatus, Ringer, Submitted, UnitsRequest,
 };
 pub use levels::{Level, LevelCounts, NotALevel, UnitLevel};
 pub use log::UnitLog;

@@ -5,18 +5,22 @@
 //! them: what a rule costs and lets pass does not hang on either, and a hundred thousand units take a
 //! second. Beside it the policies of other systems, with the same crowds.
 //!
-//! What it is not: a test of who hears what when; that is the [`World`](crate::World)'s.
+//! What they are not: tests of who hears what when. For that the same attackers run [`nodes`] in a
+//! [`World`](crate::World); a matrix has both, side by side.
 mod crowd;
 mod matrix;
+pub mod nodes;
 mod owner;
 mod references;
 mod scenario;
+mod subject;
 mod summary;
 
 pub use crowd::Crowd;
-pub use matrix::Cell;
+pub use matrix::{Block, Cell, Line, Matrix};
 pub use owner::Owner;
-pub use scenario::{Attacker, KINDS, Kind, Policy, Trial};
+pub use scenario::{Attacker, KINDS, Kind, Policy, Trial, best_budget};
+pub use subject::Subject;
 pub use summary::{Bound, TrialReport};
 
 /// Runs a trial with its seed.
@@ -27,5 +31,5 @@ pub fn run(name: &str, trial: &Trial) -> TrialReport {
         Policy::Quorum(n) => references::quorum(trial, crowd, n),
         Policy::Adaptive => references::adaptive(trial, crowd),
     };
-    TrialReport::new(name, trial, &counted)
+    TrialReport::new(name, (trial.seed, trial.peers, trial.units), &counted)
 }

@@ -171,6 +171,12 @@ impl Default for Trial {
     }
 }
 
+/// The number of lies that pays best at a level: with more the whole is all but sure to be found out.
+pub fn best_budget(level: Level, friends: f64) -> u64 {
+    let found = 1.0 - survival(level, friends);
+    (1.0 / found.max(1e-9)).max(1.0) as u64
+}
+
 fn policy<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Policy, D::Error> {
     let text = String::deserialize(deserializer)?;
     let quorum = text.strip_prefix("quorum=").and_then(|n| n.parse().ok());
@@ -240,8 +246,7 @@ impl Trial {
     /// The number of lies that pays best where all have to survive the first level: with more the whole is
     /// all but sure to be found out.
     pub fn best_budget(&self) -> u64 {
-        let found = 1.0 - survival(self.first_level(), self.friends);
-        (1.0 / found.max(1e-9)).max(1.0) as u64
+        best_budget(self.first_level(), self.friends)
     }
 
     /// Lies that attackers place in all.

@@ -1,5 +1,4 @@
 //! What trials come to, and how sure that is.
-use super::Trial;
 use serde::{Deserialize, Serialize};
 
 /// What is counted in a trial.
@@ -16,6 +15,7 @@ pub struct Counted {
     pub level: f64,
     pub estimate: f64,
     pub achieved: bool,
+    pub replayed: Option<bool>,
 }
 
 /// The figures of a trial. The same trial and seed give the same, on every machine.
@@ -55,19 +55,26 @@ pub struct TrialReport {
     pub estimated_wrong: f64,
     /// Whether that is within what was asked for.
     pub achieved: bool,
+    /// Whether others came to the same by what was said; none where nobody says anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replayed: Option<bool>,
 }
 
 impl TrialReport {
-    pub(super) fn new(scenario: &str, trial: &Trial, counted: &Counted) -> TrialReport {
+    pub(super) fn new(
+        scenario: &str,
+        (seed, peers, units): (u64, usize, u32),
+        counted: &Counted,
+    ) -> TrialReport {
         let accepted = match counted.accepted {
-            0 => f64::from(trial.units),
+            0 => f64::from(units),
             accepted => accepted as f64,
         };
         TrialReport {
             scenario: scenario.to_owned(),
-            seed: trial.seed,
-            peers: trial.peers,
-            units: trial.units,
+            seed,
+            peers,
+            units,
             accepted: counted.accepted,
             wrong_accepted: counted.wrong,
             wrong_share: counted.wrong as f64 / accepted,
@@ -81,6 +88,7 @@ impl TrialReport {
             level: counted.level,
             estimated_wrong: counted.estimate,
             achieved: counted.achieved,
+            replayed: counted.replayed,
         }
     }
 }

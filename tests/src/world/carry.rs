@@ -3,9 +3,6 @@ use super::*;
 use crate::{body::Told, draws::share_of};
 use coordinator_free_scheduler::{SEALED_BYTES_MAX, SealedAnswer, Unsealed};
 
-/// A speed liar takes itself for so many times faster than it is.
-const BOAST_TIMES: u64 = 64;
-
 impl World {
     pub(super) fn deliver(&mut self, peer: usize, from: PeerKey, cargo: Cargo) {
         if let Mind::Rogue(rogue) = &mut self.peers[peer].mind {
@@ -74,20 +71,17 @@ impl World {
         if *done <= self.scenario.profile {
             self.count.useful_us += took_us;
         }
-        let key = self.peers[peer].key;
         if let Some(body) = self.body(peer) {
             body.running.retain(|run| (run.0, run.1) != (job, unit));
         }
         self.run_next(peer);
-        let fuel = self.fuel(job, unit);
-        let answer = self.peers[peer].honesty.answer(key, job, unit, fuel);
+        let answer = self.says(peer, job, unit);
         let sealed = match self.scenario.audit {
             Some(_) => wire::encode(&answer),
             None => Vec::new(),
         };
         let end = Ok(answer);
-        let boasts = self.scenario.kind(peer) == Some(Kind::SpeedLiar);
-        let took_us = if boasts { took_us / BOAST_TIMES } else { took_us };
+        let took_us = took_us / self.boast(peer);
         self.feed(peer, Input::Ran { job, unit, took_us, end, sealed });
     }
 
@@ -106,15 +100,22 @@ impl World {
     }
 
     fn took_us(&self, peer: usize, job: JobId, unit: UnitIndex) -> u64 {
-        ((self.fuel(job, unit) as f64 / self.peers[peer].speed) as u64).max(1)
+        let took_us = (self.fuel(job, unit) as f64 / self.peers[peer].speed) as u64;
+        (took_us / self.skips(peer)).max(1)
     }
 
-    fn fuel(&self, job: JobId, unit: UnitIndex) -> u64 {
+    pub(super) fn fuel(&self, job: JobId, unit: UnitIndex) -> u64 {
         self.scenario.fuel(self.number_of(job), unit)
     }
 
     fn number_of(&self, job: JobId) -> usize {
         self.jobs.iter().position(|known| *known == job).unwrap_or_default()
+    }
+
+    /// A signer's seeds of a job.
+    fn seeds(&self, job: JobId, signer: PeerKey) -> Option<Vec<Hash>> {
+        let salt = self.owns.get(&job).copied().unwrap_or(self.number_of(job) as u64);
+        self.scenario.audit.as_ref().map(|audit| audit.seeds(salt, signer).to_vec())
     }
 
     // ---- outputs ---------------------------------------------------------------------------
@@ -135,10 +136,13 @@ impl World {
                     if self.scenario.check_every > 0 {
                         self.note_said(peer, &batch);
                     }
+                    let twin = self.twin(peer, &batch);
                     self.publish(peer, None, batch);
+                    twin.into_iter().for_each(|twin| self.publish(peer, None, twin));
                 }
                 Output::Send { to, message } => self.send(peer, to, message),
-                Output::Run { job, units } => {
+                Output::Run { job, mut units } => {
+                    units.retain(|unit| !self.withholds(peer, job, *unit));
                     if let Some(body) = self.body(peer) {
                         body.runs.extend(units.into_iter().map(|unit| (job, unit)));
                     }
@@ -163,8 +167,8 @@ impl World {
                     self.feed(peer, Input::Sealed { job, to, answers });
                 }
                 Output::Draw { job, pass } => {
-                    let (salt, signer) = (self.number_of(job) as u64, self.peers[peer].key);
-                    let seed = truth::seeds(salt, signer)[usize::from(pass)];
+                    let seeds = self.seeds(job, self.peers[peer].key);
+                    let seed = seeds.map(|seeds| seeds[usize::from(pass)]).unwrap_or_default();
                     self.feed(peer, Input::Seed { job, pass, seed });
                 }
                 Output::Stop { job, units } => stopped.push((job, units)),
@@ -294,34 +298,8 @@ impl World {
         self.feed(other, Input::Connected(key));
     }
 
-    // ---- rogues ----------------------------------------------------------------------------
-
-    pub(super) fn act(&mut self, peer: usize) {
-        if self.rogues_rest {
-            return;
-        }
-        let keys: Vec<PeerKey> = self.peers.iter().map(|peer| peer.key).collect();
-        let rate = self.scenario.harm(peer).map_or(1.0, |harm| harm.rate);
-        let acts = rate >= 1.0 || share_of(self.rng.below(u64::MAX)) < rate;
-        if let Mind::Rogue(rogue) = &mut self.peers[peer].mind {
-            let harms = if acts { rogue.act(&keys) } else { Vec::new() };
-            self.harm(peer, harms);
-            self.at(self.now_us + ACT_US, peer, What::Act);
-        }
-    }
-
-    pub(super) fn harm(&mut self, peer: usize, harms: Vec<Harm>) {
-        for harm in harms {
-            match harm {
-                Harm::Send(to, message) => self.send(peer, to, message),
-                Harm::Publish(batch) => self.spread(peer, None, batch),
-                Harm::Half(half, batch) => self.spread(peer, Some(half), batch),
-            }
-        }
-    }
-
     /// A batch as it travels; none if it cannot be read, which no door lets in.
-    fn opened(&mut self, signed: SignedBatch) -> Option<Cargo> {
+    pub(super) fn opened(&mut self, signed: SignedBatch) -> Option<Cargo> {
         if self.opened.len() >= OPENED_MAX {
             self.opened.clear();
         }
@@ -334,22 +312,9 @@ impl World {
         Some(Cargo::Batch(signed, batch))
     }
 
-    fn publish(&mut self, peer: usize, half: Option<usize>, batch: SignedBatch) {
+    pub(super) fn publish(&mut self, peer: usize, half: Option<usize>, batch: SignedBatch) {
         if let Some(cargo) = self.opened(batch) {
             self.gossip(peer, half, cargo);
-        }
-    }
-
-    /// Has a rogue tell everybody, or one half, or where there is no gossip some.
-    fn spread(&mut self, peer: usize, half: Option<usize>, batch: SignedBatch) {
-        if self.scenario.network.gossip {
-            return self.publish(peer, half, batch);
-        }
-        let Some(cargo) = self.opened(batch) else { return };
-        for _ in 0..TOLD {
-            let to = self.rng.below(self.peers.len() as u64) as usize;
-            let to = half.map_or(to, |half| to / 2 * 2 + half).min(self.peers.len() - 1);
-            self.post(peer, to, cargo.clone());
         }
     }
 
@@ -390,6 +355,7 @@ impl World {
         let whom = self.by_key[&whom];
         if self.scenario.kind(whom).is_none() {
             let now = self.now();
+            *self.blamed.entry(whom).or_default() += 1;
             self.violations.push(format!("{now:?}: honest peer {whom} was {what} by {by}"));
         }
     }

@@ -1,6 +1,8 @@
 //! A grid in virtual time: what its nodes want done is done here, late, lossy and sometimes not at
 //! all, in an order that follows from the seed alone.
+mod attackers;
 mod carry;
+mod peers;
 
 use crate::{
     body::{Body, Honesty, Stored},
@@ -8,6 +10,7 @@ use crate::{
     rogue::{Harm, Rogue},
     scenario::{Kind, Scenario},
     sessions::{NEVER_US, Sessions},
+    tricks::Friends,
     truth,
 };
 use coordinator_free_scheduler::{
@@ -47,7 +50,17 @@ pub struct World {
     opened: HashMap<Hash, Arc<Batch>>,
     attending: BTreeMap<(JobId, LotIndex), BTreeSet<usize>>,
     attended: HashSet<(usize, JobId, LotIndex)>,
-    executed: HashMap<(JobId, UnitIndex), u8>,
+    pub(crate) executed: HashMap<(JobId, UnitIndex), u8>,
+    /// Honest peers that others blame, and how often.
+    pub(crate) blamed: BTreeMap<usize, usize>,
+    /// What friends among the attackers lie about.
+    friends: Friends,
+    /// Jobs of attackers' own, with their salts.
+    owns: BTreeMap<JobId, u64>,
+    /// Answers that attackers copied.
+    pub(crate) copied: HashSet<(PeerKey, JobId, UnitIndex)>,
+    /// Who has said two things of a job.
+    forked: HashSet<(usize, JobId)>,
     /// Set when all is decided: who publishes for ever would keep nodes from agreeing for ever.
     rogues_rest: bool,
 }
@@ -169,6 +182,7 @@ impl World {
             jobs: Vec::new(),
             count: Counters::default(),
             executed: HashMap::new(),
+            blamed: BTreeMap::new(),
             violations: Vec::new(),
             now_us: 0,
             events: BinaryHeap::new(),
@@ -179,6 +193,10 @@ impl World {
             opened: HashMap::new(),
             attending: BTreeMap::new(),
             attended: HashSet::new(),
+            friends: Friends::default(),
+            owns: BTreeMap::new(),
+            copied: HashSet::new(),
+            forked: HashSet::new(),
             rogues_rest: false,
             name: String::new(),
             scenario: Rc::new(scenario),
@@ -231,6 +249,7 @@ impl World {
             let at_us = 1_000 + job as u64 * self.scenario.jobs_apart_s * SECOND_US;
             self.at(at_us, job, What::Submit { salt: job as u64 });
         }
+        self.plan_own_jobs();
         for freeze in self.scenario.freeze.clone() {
             let what = What::Freeze { for_us: freeze.for_s * SECOND_US };
             self.at(freeze.at_s * SECOND_US, freeze.peer, what);
@@ -369,93 +388,6 @@ impl World {
             Mind::Up(body) => Some(body),
             Mind::Down | Mind::Rogue(_) => None,
         }
-    }
-
-    // ---- peers -----------------------------------------------------------------------------
-
-    /// Starts a peer that is down, on what its disk holds.
-    pub fn start(&mut self, peer: usize) {
-        let (seed, now, slots) = (self.scenario.seed, self.now(), self.scenario.slots);
-        let one = &mut self.peers[peer];
-        if !matches!(one.mind, Mind::Down) {
-            return;
-        }
-        one.life += 1;
-        if let Some(kind) = self.scenario.kind(peer)
-            && !matches!(kind, Kind::Naive | Kind::Colluder | Kind::SpeedLiar)
-        {
-            let draw = truth::number(seed, "rogue", &[peer as u64]);
-            one.mind =
-                Mind::Rogue(Box::new(Rogue::new(one.key, kind, self.scenario.clone(), draw)));
-            self.at(self.now_us + draw % ACT_US, peer, What::Act);
-        } else {
-            let me = (one.key, self.scenario.host(peer));
-            let body = Body::start(me, &self.scenario, one.life, &one.journal, now);
-            one.mind = Mind::Up(Box::new(body));
-            self.feed(peer, Input::GridPeers(self.scenario.peers as u32));
-            self.feed(peer, Input::Room { slots, memory_mib: u32::MAX });
-        }
-        for other in self.peers[peer].neighbours.clone() {
-            if !matches!(self.peers[other].mind, Mind::Down) {
-                self.connect(peer, other);
-            }
-        }
-    }
-
-    /// Kills a node; what is just being written may or may not reach the disk.
-    pub fn kill(&mut self, peer: usize) {
-        let lucky = self.rng.below(2) == 0;
-        let one = &mut self.peers[peer];
-        let Mind::Up(body) = core::mem::replace(&mut one.mind, Mind::Down) else { return };
-        if let Some(writing) = body.writing.filter(|_| lucky) {
-            one.journal.extend(writing.records);
-        }
-        self.count.kills += 1;
-        self.attending.values_mut().for_each(|there| {
-            there.remove(&peer);
-        });
-        let cut_off = body.running.iter().map(|(.., since_us)| self.now_us - since_us);
-        self.count.busy_us += cut_off.sum::<u64>();
-        let key = one.key;
-        for other in one.neighbours.clone() {
-            self.feed(other, Input::Disconnected(key));
-        }
-    }
-
-    fn submit(&mut self, peer: usize, salt: u64) {
-        let (manifest, known) = self.scenario.job(self.peers[peer].key, salt);
-        let now = self.now();
-        let Some(body) = self.body(peer) else {
-            self.at(self.now_us + SECOND_US, peer, What::Submit { salt });
-            return;
-        };
-        match body.node.submit_with(now, manifest, known) {
-            Ok(job) => {
-                self.jobs.push(job);
-                let submitted_us = self.now_us;
-                self.count.jobs.push(JobCount { submitted_us, ..JobCount::default() });
-            }
-            Err(error) => self.violations.push(format!("submit was refused: {error}")),
-        }
-        self.drain(peer);
-    }
-
-    /// Has a peer hear a batch, as if one of its neighbours had sent it.
-    pub fn hear(&mut self, peer: usize, signed: SignedBatch) {
-        let batch = Arc::new(signed.open().expect("a batch"));
-        let from = batch.author;
-        self.feed(peer, Input::Batch { from, signed, batch });
-    }
-
-    /// Ends a job by the command of a peer.
-    ///
-    /// # Errors
-    /// As the node says.
-    pub fn cancel(&mut self, peer: usize, job: JobId) -> Result<(), CommandError> {
-        let now = self.now();
-        let done = self.body(peer).map_or(Ok(()), |body| body.node.cancel(now, job));
-        self.drain(peer);
-        done
     }
 
     // ---- inputs ----------------------------------------------------------------------------

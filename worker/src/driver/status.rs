@@ -1,7 +1,7 @@
 //! Where a job stands, for those who look on.
 use coordinator_free_scheduler::{
-    About, AuditView, Hash, Job, JobId, JobState, JobStatus, LeastCheckers, LevelTally, PeerKey, Profile,
-    RecheckView, Reproducer, WorkId,
+    About, AuditView, Hash, Job, JobId, JobState, JobStatus, LeastCheckers, LevelTally, PeerKey,
+    Profile, RecheckView, Reproducer, WorkId,
 };
 use std::collections::BTreeMap;
 use tokio::sync::watch;

@@ -1,7 +1,7 @@
 //! How a run went, as a picture: the share of units decided over time, and where it would have
 //! ended had somebody known everything. And what a matrix of attacks came to: what units cost, and how
 //! many are wrong.
-use super::{Progress, trials::Line};
+use super::Progress;
 use canvas::Canvas;
 use embedded_graphics::{
     mono_font::ascii::FONT_9X15,
@@ -10,7 +10,7 @@ use embedded_graphics::{
     primitives::Rectangle,
 };
 use std::path::Path;
-use tests::Report;
+use tests::{Report, audit::Line};
 
 const SIZE: Size = Size::new(900, 460);
 const LEFT: i32 = 70;

@@ -1,69 +1,14 @@
 //! Trials of the rules of verification, one by one or a matrix of attacks.
-//!
-//! ```toml
-//! out = "matrix.jsonl"          # one JSON object a cell; what is there is not run again
-//! [[block]]
-//! scenario = "audited-1e4.toml"
-//! name = "at their best"        # in the table
-//! kinds = ["sleeper"]           # default: all; [] for the scenario's own attackers
-//! fractions = [0.05, 0.2, 0.3]
-//! set = ["peers=200"]           # optional
-//! runs = 100                    # seeds, from the scenario's on
-//! ```
 use super::{Arguments, name_of, plot, say, share_out};
 use indicatif::{ProgressBar, ProgressStyle};
-use serde::{Deserialize, Serialize};
 use std::{
     fs::{self, File, OpenOptions},
     io::Write,
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Mutex, PoisonError},
     time::Instant,
 };
-use tests::audit::{self, Attacker, Cell, KINDS, Kind, Trial, TrialReport};
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Matrix {
-    out: PathBuf,
-    block: Vec<Block>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Block {
-    /// What the table calls it.
-    name: String,
-    scenario: PathBuf,
-    #[serde(default = "all")]
-    kinds: Vec<Kind>,
-    #[serde(default = "one")]
-    fractions: Vec<f64>,
-    #[serde(default)]
-    set: Vec<String>,
-    /// Lies that attackers place in all; 0 for the number that pays best.
-    #[serde(default)]
-    budget: u64,
-    runs: usize,
-}
-
-fn all() -> Vec<Kind> {
-    KINDS.to_vec()
-}
-
-fn one() -> Vec<f64> {
-    vec![0.2]
-}
-
-/// A line of the results.
-#[derive(Clone, Serialize, Deserialize)]
-pub struct Line {
-    /// The block's name.
-    pub block: String,
-    /// What came of it.
-    #[serde(flatten)]
-    pub cell: Cell,
-}
+use tests::audit::{self, Block, Cell, Line, Matrix, Subject, Trial, TrialReport};
 
 /// Whether a file is about the rules alone.
 pub fn is_one(path: &Path) -> bool {
@@ -108,17 +53,11 @@ fn table(report: &TrialReport, wall_s: f64) -> String {
 /// Runs all cells of a matrix that its results do not have yet, `jobs` at a time, and prints them as a
 /// table.
 pub fn matrix(file: &Path, arguments: &Arguments) -> Result<(), String> {
-    let named = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
-    let text = fs::read_to_string(file).map_err(|error| named(&error))?;
-    let matrix: Matrix = toml::from_str(&text).map_err(|error| named(&error))?;
-    let out = file.with_file_name(&matrix.out);
-    let known = fs::read_to_string(&out).unwrap_or_default();
-    let known: Vec<Line> =
-        known.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let matrix = Matrix::load(file)?;
+    let (out, known) = (file.with_file_name(&matrix.out), matrix.known(file));
     let mut cells = Vec::new();
     for block in &matrix.block {
-        let trial = Trial::load(&file.with_file_name(&block.scenario), &block.set)?;
-        cells.extend(block.trials(&trial).into_iter().map(|trial| (block, trial)));
+        cells.extend(block.subjects(file)?.into_iter().map(|subject| (block, subject)));
     }
     let style =
         ProgressStyle::with_template("{bar:30.green/dim} {pos}/{len} runs  {eta:.dim} left");
@@ -128,6 +67,7 @@ pub fn matrix(file: &Path, arguments: &Arguments) -> Result<(), String> {
     let results = results.map_err(|error| format!("{}: {error}", out.display()))?;
     let done = work(cells, &known, arguments.jobs, &bar, &results);
     bar.finish_and_clear();
+    let done = done?;
     let lines: Result<Vec<String>, _> = done.iter().map(serde_json::to_string).collect();
     // Once more, in order and each once.
     let lines = lines.map_err(|error| error.to_string())?.join("\n") + "\n";
@@ -141,81 +81,89 @@ pub fn matrix(file: &Path, arguments: &Arguments) -> Result<(), String> {
     }
 }
 
-impl Block {
-    /// A trial for each kind and share; the scenario's own, if no kind is named.
-    fn trials(&self, trial: &Trial) -> Vec<Trial> {
-        if self.kinds.is_empty() {
-            return vec![trial.clone()];
-        }
-        let of = |kind: &Kind| {
-            let kind = *kind;
-            self.fractions.iter().map(move |fraction| {
-                let attacker =
-                    Attacker { kind, fraction: *fraction, rate: 1.0, budget: self.budget };
-                Trial { attacker: vec![attacker], ..trial.clone() }
-            })
-        };
-        self.kinds.iter().flat_map(of).collect()
-    }
-}
-
 /// Cells in their order, whichever thread ran them.
 fn work(
-    cells: Vec<(&Block, Trial)>,
+    cells: Vec<(&Block, Subject)>,
     known: &[Line],
     jobs: usize,
     bar: &ProgressBar,
     results: &File,
-) -> Vec<Line> {
-    let done = Mutex::new(Vec::new());
-    share_out(cells.into_iter().enumerate(), jobs, |(at, (block, trial))| {
+) -> Result<Vec<Line>, String> {
+    let (done, failed) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
+    share_out(cells.into_iter().enumerate(), jobs, |(at, (block, subject))| {
         let is_it = |line: &&Line| {
-            line.block == block.name && line.cell.is_of(&trial, &block.set, block.runs)
+            line.block == block.name && line.cell.is_of(&subject, &block.set, block.runs)
         };
-        let found = known.iter().find(is_it).cloned();
+        let found = known.iter().find(is_it).cloned().map(Ok);
         let line = found.unwrap_or_else(|| {
-            let cell = Cell::of(&trial, &block.set, block.runs, || bar.inc(1));
+            let cell = Cell::of(&subject, &block.set, block.runs, || bar.inc(1))?;
             let line = Line { block: block.name.clone(), cell };
             // Kept as soon as it is known, by one write; a disk that is full is told of in the end.
             let text = serde_json::to_string(&line).unwrap_or_default() + "\n";
             let mut results = results;
             drop(results.write_all(text.as_bytes()));
-            line
+            Ok(line)
         });
-        done.lock().unwrap_or_else(PoisonError::into_inner).push((at, line));
+        match line {
+            Ok(line) => done.lock().unwrap_or_else(PoisonError::into_inner).push((at, line)),
+            Err(why) => failed.lock().unwrap_or_else(PoisonError::into_inner).push(why),
+        }
     });
+    let failed: Vec<String> = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
     let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     done.sort_by_key(|(at, _)| *at);
-    done.into_iter().map(|(_, line)| line).collect()
+    match failed.is_empty() {
+        true => Ok(done.into_iter().map(|(_, line)| line).collect()),
+        false => Err(failed.join("\n")),
+    }
 }
 
 fn markdown(done: &[Line]) -> String {
-    let head = "| | attack, share of all weight | runs | wrong / accepted (≤, 95 %) | executions a unit \
-        (most) | honest banned | copies | released | of these short | quarantined |\n|---|---|---|---|---|---|---|---|---|---|";
-    let row = |Line { block, cell }: &Line| {
-        format!(
-            "| {block} | {} | {} | {:.1e} (≤ {:.1e}) | {:.3} ({:.2}) | {} | {} | {} | {} | {} |",
-            harm(cell),
-            cell.runs,
-            cell.wrong.mean,
-            cell.wrong.upper,
-            cell.redundancy,
-            cell.redundancy_most,
-            cell.honest_banned,
-            cell.copies_accepted,
-            cell.released,
-            cell.short,
-            cell.quarantined
-        )
-    };
-    std::iter::once(head.to_owned()).chain(done.iter().map(row)).collect::<Vec<_>>().join("\n")
+    let mut head = [
+        "",
+        "attack, share of all weight",
+        "runs",
+        "wrong / accepted (≤, 95 %)",
+        "executions a unit (most)",
+        "honest banned",
+        "copies",
+        "released",
+        "of these short",
+        "quarantined",
+    ]
+    .map(String::from)
+    .to_vec();
+    // Only what nodes said can be told again.
+    let told = done.iter().any(|line| line.cell.replayed.is_some());
+    head.extend(told.then(|| "certificates replayed".to_owned()));
+    let rule = "|---".repeat(head.len()) + "|";
+    let rows = done.iter().map(|line| {
+        let mut row = columns(line);
+        row.extend(told.then(|| line.cell.replayed.map_or("–".into(), |runs| runs.to_string())));
+        row
+    });
+    let rows = rows.map(|row| format!("| {} |", row.join(" | ")));
+    let head = format!("| {} |", head.join(" | ")).replacen("|  |", "| |", 1);
+    [head, rule].into_iter().chain(rows).collect::<Vec<_>>().join("\n")
+}
+
+fn columns(Line { block, cell }: &Line) -> Vec<String> {
+    vec![
+        block.clone(),
+        harm(cell),
+        cell.runs.to_string(),
+        format!("{:.1e} (≤ {:.1e})", cell.wrong.mean, cell.wrong.upper),
+        format!("{:.3} ({:.2})", cell.redundancy, cell.redundancy_most),
+        cell.honest_banned.to_string(),
+        cell.copies_accepted.to_string(),
+        cell.released.to_string(),
+        cell.short.to_string(),
+        cell.quarantined.to_string(),
+    ]
 }
 
 fn harm(cell: &Cell) -> String {
-    let one = |(kind, fraction): &(Kind, f64)| {
-        let name = serde_json::to_value(kind).unwrap_or_default();
-        format!("{} {fraction}", name.as_str().unwrap_or_default())
-    };
+    let one = |(kind, fraction): &(String, f64)| format!("{kind} {fraction}");
     match cell.harm.is_empty() {
         true => "nobody".to_owned(),
         false => cell.harm.iter().map(one).collect::<Vec<_>>().join(", "),
