@@ -9,7 +9,7 @@ const FOLDERS: [&str; 6] =
     ["benches", "coordinator-free-scheduler", "sdk", "tasks", "tests", "worker"];
 /// A top-level folder that may come.
 const FOLDER_ALLOWED: &str = "docs";
-/// Lines in a file of Rust; more is two files.
+/// Lines in a file of Rust or Python; more is two files.
 const LINES_MAX: usize = 500;
 /// The rooms of the worker; `driver` stands between them.
 const ROOMS: [&str; 5] = ["net", "exec", "store", "api", "donor"];
@@ -67,6 +67,12 @@ struct Source {
 impl Source {
     fn is_rust(&self) -> bool {
         self.path.ends_with(".rs")
+    }
+
+    /// What the text says first of itself begins so; nothing where that is not asked for.
+    fn opening(&self) -> Option<&'static str> {
+        let python = self.path.ends_with(".py").then_some("\"\"\"");
+        self.is_rust().then_some("//!").or(python)
     }
 
     /// Numbered lines without what follows `//`.
@@ -189,14 +195,16 @@ fn top_level_folders_are_those_of_the_design() {
 
 #[test]
 fn files_are_short_and_say_what_they_are() {
-    none(rust_sources().flat_map(|source| {
+    none(sources().into_iter().flat_map(|source| {
+        let Some(opening) = source.opening() else { return Vec::new() };
         let lines = source.text.lines().count();
         let long = (lines > LINES_MAX)
             .then(|| format!("{}: {lines} lines, over {LINES_MAX}; split it", source.path));
-        let mute = (!source.text.starts_with("//!")).then(|| {
-            format!("{}: begin with `//!`: what it is, its invariant, what it is not", source.path)
+        let mute = (!source.text.starts_with(opening)).then(|| {
+            let path = &source.path;
+            format!("{path}: begin with `{opening}`: what it is, its invariant, what it is not")
         });
-        long.into_iter().chain(mute)
+        long.into_iter().chain(mute).collect()
     }));
 }
 

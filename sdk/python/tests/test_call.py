@@ -8,6 +8,8 @@ from __future__ import annotations
 import functools
 import math
 import os
+import random
+import struct
 import sys
 import tempfile
 import threading
@@ -162,8 +164,8 @@ class Calls(unittest.TestCase):
     def test_a_pickle_of_another_python_is_refused_there(self) -> None:
         self.assertEqual(version_of(Path(find(self.grid._python_wasm)).read_bytes()), VERSION)
         parcel = packed(scaled, HERE).parcel(0, [1])
-        there = "%d.%d" % HERE
-        other = parcel.replace(b"\x04\0\0\0" + there.encode(), b"\x04\0\0\x003.99", 1)
+        here = b"%d.%d" % HERE
+        other = parcel.replace(struct.pack("<I", len(here)) + here, b"\x04\0\0\x003.99", 1)
         outputs = self.grid.map(find(self.grid._python_wasm), [other], args=ARGS, env=ENV)
         error = read_answer(outputs[0], 1).error
         assert error is not None
@@ -223,6 +225,20 @@ class Refused(unittest.TestCase):
             return no_such_module_anywhere
 
         self.refused("no_such_module_anywhere, which is not installed here", absent)
+
+    def test_packages_that_are_too_large_to_travel_are_refused(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            site = Path(folder, "site-packages", "starmap")
+            site.mkdir(parents=True)
+            site.joinpath("__init__.py").write_text("def find(x):\n    return x\n")
+            site.joinpath("catalogue.bin").write_bytes(random.Random(3).randbytes(9 << 20))
+            sys.path.insert(0, str(site.parent))
+            try:
+                import starmap  # type: ignore[import-not-found]
+
+                self.refused("starmap: 9,.* bytes as a zip; at most 8,388,608 travel", starmap.find)
+            finally:
+                sys.path.remove(str(site.parent))
 
     def test_what_cannot_be_pickled_is_refused(self) -> None:
         lock = threading.Lock()

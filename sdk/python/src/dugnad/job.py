@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import html
 import json
-from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Sequence, Set, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
 
 from . import _frames, records
 from ._node import BROKEN, SILENCE_S_MAX, Node, Patience, Stream, may_pass
@@ -186,11 +186,7 @@ class Job:
                 result = late
             seen.add(result.unit)
             yield result
-        for unit in range(self.units):
-            # Units without any answer at all: too few peers could run them, or agreed.
-            late = None if unit in seen else self._late(unit)
-            if late is not None:
-                yield late
+        yield from self._without_answer(unit for unit in range(self.units) if unit not in seen)
 
     def _early(self, level: str) -> Iterator[Result]:
         told: Dict[int, Tuple[Optional[str], Optional[str], bool]] = {}
@@ -199,8 +195,15 @@ class Job:
             if told.get(result.unit) != known:
                 told[result.unit] = known
                 yield result
-        for unit in range(self.units):
-            late = None if told.get(unit, ("", "", True))[0] == "released" else self._late(unit)
+        released = {unit for unit, known in told.items() if known[0] == "released"}
+        yield from self._without_answer(unit for unit in range(self.units) if unit not in released)
+
+    def _without_answer(self, units: Iterable[int]) -> Iterator[Result]:
+        """What became of units that the stream told nothing final of: too few peers could run them, or agreed."""
+        if self.status().state == "cancelled":
+            return
+        for unit in units:
+            late = self._late(unit)
             if late is not None:
                 yield late
 
