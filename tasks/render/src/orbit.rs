@@ -2,7 +2,8 @@
 //!
 //! A pixel's z is Z + d, with Z on the middle's way and d small: d' = 2 Z d + d² + δ, where δ is what the
 //! pixel is away from the middle (Martin, 2013). Where z comes nearer to 0 than d is large, d is z itself
-//! and the middle's way begins anew (Zhuoran, 2021); so no digits are lost, and no pixel is wrong.
+//! and the middle's way begins anew (Zhuoran, 2021); so no digits are lost but those that floats lack. They
+//! decide about pixels alone that are within a millionth of a pixel of the set, and so dark either way.
 use crate::{fixed::Fixed, scene::Scene};
 use alloc::vec::Vec;
 
