@@ -94,7 +94,7 @@ class Maps(unittest.TestCase):
 
     def test_a_cancelled_job_ends_whoever_waits_for_it(self) -> None:
         job = self.grid.submit(echo(400_000_000), numbered(200, b"~c"))
-        self.assertIn("waits_for", job.explain())
+        self.assertIn("text", job.explain())
         self.assertEqual(job.explain(3)["unit"], 3)
         job.cancel()
         with self.assertRaises(JobCancelled):

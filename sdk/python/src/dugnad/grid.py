@@ -21,14 +21,12 @@ from typing import (
     Mapping,
     Optional,
     Sequence,
-    Tuple,
     TypeVar,
     Union,
 )
 
 from . import _frames, records
 from ._node import Node
-from ._rerun import Sent
 from .calls.run import call as run_call
 from .errors import BadAnswer, DugnadError, OpenGridWarning
 from .job import Job, table
@@ -124,15 +122,13 @@ class Grid:
         title = name if name is not None else _name_of(module)
         program = _module_bytes(module)
         self._warn_if_open()
-        sent = Sent(self._upload(program), 0, tuple(args), dict(env or {}), seed, limits)
-        sent.inputs, units = self._units(inputs)
         request: Dict[str, Any] = {
             "name": title,
-            "module": sent.module,
-            "units": units,
+            "module": self._upload(program),
+            "units": self._units(inputs),
             "seed": seed,
             "args": list(args),
-            "env": sent.env,
+            "env": dict(env or {}),
             "limits": limits,
             "priority": priority,
             "deadline_s": deadline_s,
@@ -142,7 +138,7 @@ class Grid:
             request["profile"] = profile
         said = self._node.json("POST", "/v1/jobs", request, once=again)
         try:
-            return Job(self._node, str(said["job"]), int(said["units"]), title, sent)
+            return Job(self._node, str(said["job"]), int(said["units"]), title)
         except (KeyError, TypeError, ValueError) as error:
             raise BadAnswer("POST /v1/jobs", repr(error)) from error
 
@@ -247,10 +243,10 @@ class Grid:
         said = self._node.json("POST", "/v1/blobs", None, body_bytes=blob)
         return _hash(said.get("blob") if isinstance(said, dict) else None, "POST /v1/blobs")
 
-    def _units(self, inputs: Union[int, Iterable[bytes]]) -> Tuple[Union[int, List[str]], Dict[str, Any]]:
+    def _units(self, inputs: Union[int, Iterable[bytes]]) -> Dict[str, Any]:
         """The units as they are sent; large inputs go one by one, small ones together."""
         if isinstance(inputs, int):
-            return inputs, {"count": inputs}
+            return {"count": inputs}
         names: List[str] = []
         small: List[bytes] = []
         places: List[int] = []
@@ -271,8 +267,8 @@ class Grid:
         if not 0 < len(names) <= UNITS_MAX:
             raise ValueError(f"{len(names)} inputs; a job has 1 to {UNITS_MAX:,}")
         if len(names) <= INPUTS_INLINE_MAX:
-            return names, {"inputs": names}
-        return names, {"input_list": self._upload(bytes.fromhex("".join(names)))}
+            return {"inputs": names}
+        return {"input_list": self._upload(bytes.fromhex("".join(names)))}
 
     def _upload_small(self, blobs: List[bytes], places: List[int], names: List[str]) -> None:
         at = 0

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Optional,
 from . import _frames, records
 from ._node import BROKEN, SILENCE_S_MAX, Node, Patience, Stream, may_pass
 from ._progress import Bar
-from ._rerun import Sent, stderr_of
 from .errors import BadAnswer, BrokenOff, DugnadError, JobCancelled, Refused, UnitFailed
 from .records import LEVELS, JobStatus, Result
 
@@ -29,8 +28,8 @@ LINE_BYTES_MAX = 64 << 10
 class Job:
     """A job that the node knows. Made by `Grid.submit` and `Grid.job`."""
 
-    def __init__(self, node: Node, id: str, units: int, name: str, sent: Optional[Sent] = None) -> None:
-        self._node, self._sent = node, sent
+    def __init__(self, node: Node, id: str, units: int, name: str) -> None:
+        self._node = node
         #: 64 hexadecimal digits.
         self.id = id
         self.units = units
@@ -69,7 +68,7 @@ class Job:
         return records.read(JobStatus, self._node.json("DELETE", path), f"DELETE {path}")
 
     def explain(self, unit: Optional[int] = None) -> Dict[str, Any]:
-        """Why it, or one of its units, stands where it stands; `["waits_for"]` is a sentence."""
+        """Why it, or one of its units, stands where it stands; `["text"]` is a sentence."""
         of_unit = "" if unit is None else f"/units/{int(unit)}"
         story = self._node.json("GET", f"/v1/jobs/{self.id}{of_unit}/explain")
         if not isinstance(story, dict):
@@ -113,10 +112,17 @@ class Job:
 
     def stderr(self, unit: int) -> str:
         """What a unit wrote to standard error, found out by running it again here: a unit does the same
-        everywhere. Takes as long as the unit does, and the program `dugnad`."""
-        if self._sent is None:
-            raise DugnadError("only the program that submitted a job knows what its units were")
-        return stderr_of(self._node, self._sent, unit)
+        everywhere. Takes as long as the unit does."""
+        path = f"/v1/jobs/{self.id}/units/{int(unit)}/log"
+        stream = self._node.stream(path, silence_s=None)
+        try:
+            return str(json.loads(stream.rest())["stderr"])
+        except BROKEN as error:
+            raise BrokenOff(f"GET {path}", str(error) or type(error).__name__) from error
+        except (KeyError, TypeError, ValueError) as error:
+            raise BadAnswer(f"GET {path}", repr(error)) from error
+        finally:
+            stream.close()
 
     def to_pandas(self, level: str = "released") -> pandas.DataFrame:
         """A row a unit, by its number: `level`, `outcome`, `fuel`, `output`. Waits for the end."""
