@@ -266,9 +266,13 @@ impl Node {
         let me = self.config.me;
         let Some(job) = self.jobs.get(&id).filter(|job| job.is_audited()) else { return };
         let all = (job.lots.len() + job.retired.len()) as u32 == job.manifest.lots();
-        let orders = job.lots.get(&index).into_iter().flat_map(|lot| lot.board.orders());
-        let wanted = |one: &Orders| one.is_closed() && one.member(me).is_some() || one.asks_any(me);
-        if orders.into_iter().any(wanted) && !all {
+        let Some(board) = job.lots.get(&index).map(|lot| &lot.board) else { return };
+        let mine = self.config.host.link.as_ref().map(|link| link.donor);
+        let own = |one: &Orders| mine.is_some_and(|mine| board.donor_of(one.signer()) == mine);
+        let wanted = |one: &Orders| {
+            one.is_closed() && one.member(me).is_some() || one.asks_any(me) && own(one)
+        };
+        if board.orders().any(wanted) && !all {
             self.follow(id);
         }
     }

@@ -20,6 +20,9 @@ use alloc::{
 };
 use core::fmt;
 
+/// Machines that a peer may say it is on, one after the other; of more nothing is proved.
+const HOSTS_MAX: usize = 8;
+
 /// A job on its way from statements to verdicts.
 pub struct Replay {
     job: JobId,
@@ -112,7 +115,7 @@ impl Replay {
         });
         for host in linked {
             let known = self.machines.entry(batch.author).or_default();
-            if !known.contains(host) {
+            if known.len() < HOSTS_MAX && !known.contains(host) {
                 known.push(host.clone());
             }
         }
@@ -169,24 +172,19 @@ impl Replay {
         Some(end)
     }
 
-    /// Why the module of an audited job is at fault, if a signer says so, by what its own machines computed
+    /// Why the module of an audited job is at fault, if its owner says so, by what its own machines computed
     /// and committed to; nothing else need be here for that.
     ///
     /// # Errors
     /// What is wrong with it.
     pub fn quarantined(&self) -> Option<Result<(PeerKey, Reproducer), Flaw>> {
         let Profile::Audited(_) = self.manifest.profile else { return None };
-        let said = self.manifest.signers().into_iter().find_map(|signer| {
-            let course = self.courses.get(&signer)?;
-            Some((signer, course, course.quarantined()?))
-        });
-        let (signer, course, found) = said?;
-        let (own, other) = (&found.own, &found.other);
-        let differs = own.answer != other.answer && own.arch != other.arch;
-        let of_one = own.peer == signer && own.unit == other.unit && other.peer != signer;
+        let signer = self.manifest.owner;
+        let course = self.courses.get(&signer)?;
+        let found = course.quarantined()?;
         Some(match course.two_faced() {
             Some(lot) => Err(Flaw::TwoFaced(lot)),
-            None if !differs || !of_one => Err(Flaw::Witness(own.unit)),
+            None if !found.is_of(signer) => Err(Flaw::Witness(found.own.unit)),
             None => self.check_witnesses(signer, course).map(|()| (signer, found.clone())),
         })
     }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::{fs, path::Path, process::Stdio, time::Duration};
 
 /// A WASI command that echoes its input where that begins with `y`, and else says why it fails.
-const PICKY: &str = r#"(module
+const PICKY: &str = r#"
   (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
@@ -21,7 +21,7 @@ const PICKY: &str = r#"(module
             (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8))))
       (else (i32.store (i32.const 0) (i32.const 200)) (i32.store (i32.const 4) (i32.const 8))
             (drop (call $write (i32.const 2) (i32.const 0) (i32.const 1) (i32.const 8)))
-            (call $exit (i32.const 7))))))"#;
+            (call $exit (i32.const 7)))))"#;
 
 /// Builds a project; false where this machine has no compiler for it, and says so.
 fn is_built(project: &Path) -> bool {
@@ -182,6 +182,10 @@ fn a_program_maps_a_module_over_its_inputs() {
             }
             other => panic!("{other:?}"),
         }
+
+        // What was cancelled for a failure is computed anew when it is asked for again.
+        let again = grid.map_bytes(&picky, lines(["yes", "no", "never"])).await;
+        assert!(matches!(again, Err(Error::UnitFailed { unit: 1, .. })), "{again:?}");
 
         let job = Job::builder().name("some").module(&picky).inputs(lines(["no", "yes", "no"]));
         let job = job.again().submit(&grid).await.expect("submitted");

@@ -99,7 +99,7 @@ fn an_audited_job_tells_early_answers_and_takes_back_what_liars_gave() {
     for (seed, kind) in
         [(1, Kind::Naive), (2, Kind::Colluder), (3, Kind::Naive), (4, Kind::Colluder)]
     {
-        let course = follow(Scenario { attacker: attackers(kind, 0.25, 0.03), ..audited(seed) });
+        let course = follow(Scenario { attacker: attackers(kind, 0.25, 0.1), ..audited(seed) });
         assert!(course.told[0] > 200 && course.told[1] > 200, "seed {seed}: {:?}", course.told);
         lies_told += course.lies_told;
         lies_revised += course.lies_revised;

@@ -163,6 +163,12 @@ impl Auditor {
         // Newcomers without end do not put off the roster: some prove themselves at another job.
         let room = most(self.units).saturating_sub(done);
         let (mut wanted, mut others) = self.proofs.draw(self.terms.proofs, room, under_way, rng);
+        if few && wanted.is_empty() && others.is_empty() {
+            // What those answered whose word counts no more proves nobody, but is not to be had otherwise.
+            let open = |unit: &UnitIndex| !self.own.contains_key(unit) && !under_way(*unit);
+            others.extend(self.answers.keys().map(|(unit, _)| *unit).filter(open));
+            others.dedup();
+        }
         let least = match (few, warm) {
             (true, _) if wanted.is_empty() => self.units as usize,
             (_, false) => quota(self.units),

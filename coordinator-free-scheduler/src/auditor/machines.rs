@@ -88,7 +88,9 @@ impl Auditor {
             let link = self.hosts.get(peer).and_then(|host| host.link.as_ref());
             link.map(|link| link.donor)
         };
-        let (mine, arch) = (donor(&self.turn.me()), self.arch());
+        // A delegate's would prove nothing to others.
+        let mine = donor(&self.turn.me()).filter(|_| self.turn.is_owner());
+        let arch = self.arch();
         let other = move |of: u8| arch != 0 && of != 0 && of != arch;
         let hosts = self
             .hosts
@@ -110,6 +112,9 @@ impl Auditor {
         if agreed.is_some_and(|agreed| agreed.contains(&class)) {
             return Opinion::Settled;
         }
+        if all.iter().any(|(machine, arch)| self.is_alone(unit, *machine, *arch)) {
+            return Opinion::Settled;
+        }
         let peers = || all.iter().filter(|(_, arch)| *arch == class).map(|(peer, _)| *peer);
         let asked = |peer: PeerKey| self.machines.asks(unit, peer);
         let room = self.machines.asked.len() < ASKED_MAX;
@@ -122,15 +127,35 @@ impl Auditor {
     }
 
     /// Those of whom it is not told yet that their word counts no more, with what another machine has to say.
-    fn opinions(&self) -> impl Iterator<Item = (UnitIndex, Opinion)> {
+    /// The third says whether it is about a member of the roster.
+    fn opinions(&self) -> impl Iterator<Item = (UnitIndex, Opinion, bool)> {
         let open = self.machines.suspects.iter();
         let open = open.filter(|(peer, _)| !self.told_lost.contains_key(peer));
-        open.map(|(peer, unit)| (*unit, self.opinion(*unit, arch_of(&self.hosts, *peer))))
+        open.map(|(peer, unit)| {
+            let opinion = self.opinion(*unit, arch_of(&self.hosts, *peer));
+            (*unit, opinion, self.places.contains_key(peer))
+        })
     }
 
-    /// Whether another machine may tell yet who was wrong.
+    /// Whether a machine and this node differ, and others took the side of one against its class: then it is a
+    /// machine that errs, and not the module.
+    fn is_alone(&self, unit: UnitIndex, machine: PeerKey, class: u8) -> bool {
+        let known = self.own.get(&unit).zip(self.answers.get(&(unit, machine)));
+        let Some(((own, _), (other, _))) = known.filter(|(own, other)| own.0 != other.0) else {
+            return false;
+        };
+        answers_to(&self.answers, unit).filter(|(peer, _)| *peer != machine).any(
+            |(peer, answer)| {
+                let arch = arch_of(&self.hosts, peer);
+                arch == class && answer == own || arch == self.arch() && answer == other
+            },
+        )
+    }
+
+    /// Whether another machine may tell yet who of those on the roster was wrong. Strangers hold up nobody.
     pub(super) fn awaits_witnesses(&self) -> bool {
-        self.opinions().any(|(_, opinion)| !matches!(opinion, Opinion::Settled))
+        let members = self.machines.suspects.keys().filter(|peer| self.places.contains_key(peer));
+        members.into_iter().any(|peer| self.awaits_witness(*peer))
     }
 
     /// Whether one may tell yet of this peer.
@@ -144,9 +169,11 @@ impl Auditor {
     /// what they came to.
     pub(super) fn consult(&self) -> Vec<AuditStep> {
         let (mut asked, mut same) = (BTreeSet::new(), BTreeMap::new());
-        for (unit, opinion) in self.opinions() {
+        for (unit, opinion, member) in self.opinions() {
+            let strangers = self.machines.asked.len() + asked.len() < ASKED_MAX / 4;
             match opinion {
                 Opinion::Settled | Opinion::Awaited => {}
+                Opinion::Wanted(_) if !member && !strangers => {}
                 Opinion::Wanted(machine) => drop(asked.insert((unit, machine))),
                 Opinion::Here(machine) => {
                     let Some(own) = self.word_of(unit, self.turn.me()) else { continue };

@@ -25,6 +25,9 @@ pub struct Proof {
     untested: Vec<UnitIndex>,
     /// How many it answered first in all.
     first: u32,
+    /// How many of these there were when units were last drawn of them: later ones it may have given knowing
+    /// that it is not looked at any more.
+    weighed: u32,
     trust: Trust,
     /// Whether it answered otherwise on another class of processors: nobody can tell whose fault that is.
     apart: bool,
@@ -76,7 +79,7 @@ impl Proof {
         match self.trust.agreed {
             0 => 0,
             agreed => {
-                let all = u128::from(self.trust.fuel) * u128::from(self.first.max(agreed));
+                let all = u128::from(self.trust.fuel) * u128::from(self.weighed.max(agreed));
                 u64::try_from(all / u128::from(agreed)).unwrap_or(u64::MAX)
             }
         }
@@ -200,6 +203,12 @@ impl Proofs {
             // Who has answered too few yet will answer more: its place is kept.
             if missing <= room {
                 room -= missing;
+                if missing > 0
+                    && !left.is_empty()
+                    && let Some(proof) = self.peers.get_mut(&peer)
+                {
+                    proof.weighed = proof.first;
+                }
                 for _ in 0..missing.min(left.len()) {
                     wanted.insert(left.swap_remove(rng.below(left.len() as u64) as usize));
                 }

@@ -54,6 +54,11 @@ impl Turn {
         self.signers.get(self.rank).copied().unwrap_or_default()
     }
 
+    /// Whether it is the job's owner's.
+    pub fn is_owner(&self) -> bool {
+        self.rank == 0
+    }
+
     /// Whether it decides about the job.
     pub fn has_begun(&self) -> bool {
         self.phase == Part::Begun

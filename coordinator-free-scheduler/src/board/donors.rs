@@ -1,7 +1,7 @@
 //! What authors say of their machines, as far as votes hang on it: all machines of one donor are one voter.
 //!
-//! A node that a donor has signed says so in the first batch of its log, so it is known before any vote of
-//! its own. Who says two different things of itself is nobody's, as who says nothing: then no relation of
+//! An honest node that a donor has signed says so in the first batch of its log, so it is known before any vote
+//! of its own; who says it later takes back what its own keys carried together, and nothing else. Who says two different things of itself is nobody's, as who says nothing: then no relation of
 //! others rests on its word.
 //!
 //! Invariant: a join as all of a board, so which vouchers count together is a function of what was said. What
@@ -29,9 +29,12 @@ impl Donors {
     pub fn hear(&mut self, author: AuthorIndex, host: &Host) -> bool {
         self.archs.entry(author).or_default().join(host.arch);
         let Some(link) = &host.link else { return false };
-        let next = DONORS_FROM + self.numbers.len() as Voter;
-        self.numbers.entry(link.donor).or_insert(next);
-        self.of.entry(author).or_default().join(link.donor)
+        let fresh = self.of.entry(author).or_default().join(link.donor);
+        if fresh {
+            let next = DONORS_FROM + self.numbers.len() as Voter;
+            self.numbers.entry(link.donor).or_insert(next);
+        }
+        fresh
     }
 
     fn donor(&self, author: AuthorIndex) -> Option<&PeerKey> {

@@ -131,6 +131,9 @@ impl Orders {
 
     /// Of several reproducers the least is told of, so that all boards tell the same.
     fn quarantine(&mut self, reproducer: &Reproducer) {
+        if !reproducer.is_of(self.signer) {
+            return;
+        }
         if self.quarantine.is_none() {
             self.news.get_or_insert(News::Words);
         }

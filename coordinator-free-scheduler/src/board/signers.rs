@@ -76,7 +76,7 @@ impl Board {
         }
     }
 
-    /// All units, if a signer says for the first time that the job's module is at fault.
+    /// All units, if the owner says for the first time that the job's module is at fault.
     fn ended_by(&self, signer: &Orders, statements: &[Statement]) -> Vec<UnitIndex> {
         let ends = |statement: &Statement| match statement {
             Statement::Audit { steps, .. } => {
@@ -84,16 +84,23 @@ impl Board {
             }
             _ => false,
         };
-        match signer.quarantined().is_none() && statements.iter().any(ends) {
+        let owner = self.is_owner(signer) && signer.quarantined().is_none();
+        match owner && statements.iter().any(ends) {
             true => self.range().collect(),
             false => Vec::new(),
         }
     }
 
-    /// Why the job's module is at fault, if a signer has found that it is.
+    /// Why the job's module is at fault, if its owner has found that it is. A delegate may be any stranger, whose
+    /// machines prove nothing to others.
     pub fn quarantined(&self) -> Option<&Reproducer> {
-        let found = self.orders().filter_map(Orders::quarantined).next();
-        found.filter(|_| self.is_audited())
+        let owner = self.orders().find(|signer| self.is_owner(signer));
+        owner.and_then(Orders::quarantined).filter(|_| self.is_audited())
+    }
+
+    /// Whether a signer is the job's owner, the first in line.
+    fn is_owner(&self, signer: &Orders) -> bool {
+        self.signers.first().is_some_and(|owner| owner.signer() == signer.signer())
     }
 
     /// Units that may stand otherwise once an author is known to keep two logs, as nothing holds any more
@@ -218,7 +225,7 @@ impl Board {
     /// What the signers released of a unit, if anything: the owner's word goes before a delegate's.
     pub(super) fn released(&self, known: &Unit) -> Decision {
         let by = |signer: &Orders| {
-            if self.is_audited() && signer.quarantined().is_some() {
+            if self.is_owner(signer) && self.quarantined().is_some() {
                 return Some(Decision::Failed(FailReason::Quarantined));
             }
             let orders = known.orders_of(signer.author())?;

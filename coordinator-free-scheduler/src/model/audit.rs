@@ -79,6 +79,16 @@ pub struct Reproducer {
     pub other: Witness,
 }
 
+impl Reproducer {
+    /// Whether it is what it should be: two answers to one unit, a signer's and that of another machine of
+    /// another class.
+    pub fn is_of(&self, signer: PeerKey) -> bool {
+        let Reproducer { own, other } = self;
+        let machines = own.peer == signer && other.peer != signer && own.arch != other.arch;
+        machines && own.unit == other.unit && own.answer != other.answer
+    }
+}
+
 /// Most units that a signer has its other machines compute, of one job.
 pub const ASKED_MAX: usize = 256;
 

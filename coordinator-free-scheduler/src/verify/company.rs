@@ -41,6 +41,9 @@ impl<'a> Company<'a> {
         keep_plain(&mut sealed, unit);
         // Who declines nothing is the better partner.
         sealed.sort_unstable_by_key(|voucher| (!voucher.declines.is_empty(), voucher.commit.one()));
+        // One of a donor's machines stands for all, or they would leave no room for others.
+        let mut voters = BTreeSet::new();
+        sealed.retain(|voucher| voters.insert(voucher.voter));
         sealed.truncate(SEALED_MAX);
         live.sort_unstable_by_key(|voucher| voucher.commit.one());
         let mut company = Company { unit, sealed, live, group: Vec::new() };

@@ -17,11 +17,12 @@
 use crate::json::INPUTS_INLINE_MAX;
 use crate::{BlobHash, Error, Input, JobRequest, JobSpec, UnitSource, UnitsRequest};
 use blake3::Hasher;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tempfile::NamedTempFile;
 
 /// What a bundle begins with.
 pub const BUNDLE_MAGIC: &[u8; 16] = b"dugnad bundle 1\n";
@@ -65,14 +66,14 @@ impl Bundle {
         let path = path.as_ref();
         let mut blobs = BTreeMap::new();
         let request = request_of(spec, &mut blobs)?;
-        let part = path.with_extension("part");
-        let written = write_file(&part, &request, &blobs);
-        if let Err(error) = written {
-            let _ = std::fs::remove_file(&part);
-            return Err(error);
-        }
-        std::fs::rename(&part, path).map_err(|error| Error::file(path, error))?;
-        Bundle::open(path)
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let part = NamedTempFile::new_in(folder.unwrap_or(Path::new(".")));
+        let part = part.map_err(|error| Error::file(path, error))?;
+        write_file(part.path(), &request, &blobs)?;
+        // What came of it is looked at before it takes the place of what was there.
+        let bundle = Bundle::open(part.path())?;
+        part.persist(path).map_err(|error| Error::file(path, error.error))?;
+        Ok(Bundle { path: path.to_path_buf(), ..bundle })
     }
 
     /// Looks a bundle through, every byte of it.
@@ -98,10 +99,13 @@ impl Bundle {
             return Err(broken("something follows its end".into()));
         }
         let bundle = Bundle { path: path.to_path_buf(), request, blobs: Arc::new(blobs), id };
-        let absent = bundle.named()?.into_iter().find(|blob| !bundle.blobs.contains_key(blob));
-        match absent {
-            Some(blob) => Err(broken(format!("it names the blob {blob}, which is not in it"))),
-            None => Ok(bundle),
+        let named: BTreeSet<BlobHash> = bundle.named()?.into_iter().collect();
+        let absent = named.iter().find(|blob| !bundle.blobs.contains_key(blob));
+        let unnamed = bundle.blobs.keys().find(|blob| !named.contains(blob));
+        match (absent, unnamed) {
+            (Some(blob), _) => Err(broken(format!("it names the blob {blob}, which is not in it"))),
+            (_, Some(blob)) => Err(broken(format!("blob {blob} is in it, and nothing names it"))),
+            (None, None) => Ok(bundle),
         }
     }
 
@@ -194,7 +198,12 @@ impl Bundle {
             UnitsRequest::Inputs(inputs) => Ok(Some(inputs.clone())),
             UnitsRequest::InputList(list) => {
                 let list = self.blob(*list)?;
-                let hashes = list.as_chunks::<32>().0.iter().map(|hash| BlobHash(*hash)).collect();
+                let (hashes, rest) = list.as_chunks::<32>();
+                if !rest.is_empty() {
+                    let why = "its list of inputs is cut off".to_owned();
+                    return Err(Error::Bundle { path: self.path.clone(), why });
+                }
+                let hashes = hashes.iter().map(|hash| BlobHash(*hash)).collect();
                 Ok(Some(hashes))
             }
         }

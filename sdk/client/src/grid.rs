@@ -170,7 +170,7 @@ impl Grid {
     /// The node does not know it, or the exchange failed.
     pub async fn job(&self, job: JobId) -> Result<Job, Error> {
         let units = self.status(job).await?.units;
-        Ok(Job::new(self.clone(), job, units))
+        Ok(Job::new(self.clone(), job, units, true))
     }
 
     /// How far a job is.

@@ -18,6 +18,8 @@ pub struct Job {
     grid: Grid,
     id: JobId,
     units: u32,
+    /// Whether it was there before this program asked for it.
+    pub(crate) known: bool,
 }
 
 /// What a unit came to.
@@ -36,8 +38,8 @@ impl Job {
         JobBuilder { spec: JobSpec::new("job", none, UnitSource::Count(0)) }
     }
 
-    pub(crate) fn new(grid: Grid, id: JobId, units: u64) -> Job {
-        Job { grid, id, units: u32::try_from(units).unwrap_or(u32::MAX) }
+    pub(crate) fn new(grid: Grid, id: JobId, units: u64, known: bool) -> Job {
+        Job { grid, id, units: u32::try_from(units).unwrap_or(u32::MAX), known }
     }
 
     /// Its name in the grid.
@@ -346,6 +348,6 @@ impl JobBuilder {
     /// An input cannot be read, the node refuses the job, or the exchange failed.
     pub async fn submit(self, grid: &Grid) -> Result<Job, Error> {
         let submitted = grid.submit(self.spec).await?;
-        Ok(Job::new(grid.clone(), submitted.job, submitted.units))
+        Ok(Job::new(grid.clone(), submitted.job, submitted.units, submitted.known))
     }
 }

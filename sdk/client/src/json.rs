@@ -132,6 +132,9 @@ pub struct Submitted {
     pub units: u64,
     /// How much proof makes a unit verified: as asked for, or as the node chose.
     pub profile: Profile,
+    /// Whether the node had submitted it before: then it goes on, or is done.
+    #[serde(default)]
+    pub known: bool,
 }
 
 /// How far a job is.

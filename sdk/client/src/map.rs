@@ -1,7 +1,7 @@
 //! A function over many inputs, as one call: each input a unit, the outputs in the same order.
 //!
 //! Values travel as JSON, which is what `#[dugnad_guest::unit]` reads and writes. Who drops the call stops
-//! the job.
+//! the job that it began; work that the node had submitted before goes on.
 use crate::{Error, Grid, Input, Job, Module, UnitOutput, UnitSource};
 use bytes::Bytes;
 use futures::StreamExt;
@@ -45,7 +45,11 @@ impl Grid {
                 .map_err(|error| Error::Output { unit, problem: error.to_string() })
         };
         let units = UnitSource::Inputs(Box::new(inputs));
-        self.run(module, units, |unit, bytes| Ok(outputs.push(decode(unit, &bytes)?))).await?;
+        self.run(module, units, |unit, bytes| {
+            outputs.push(decode(unit, &bytes)?);
+            Ok(())
+        })
+        .await?;
         Ok(outputs)
     }
 
@@ -75,7 +79,8 @@ impl Grid {
         mut take: impl FnMut(u32, Bytes) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let job = Job::builder().name("map").module(module).units(units).submit(self).await?;
-        let mut unfinished = Unfinished(Some(job.clone()));
+        // What was begun elsewhere is not this call's to stop.
+        let mut unfinished = Unfinished(Some(job.clone()).filter(|job| !job.known));
         let mut results = job.outputs().await?;
         while let Some(result) = results.next().await {
             let UnitOutput { unit, output } = result?;

@@ -234,6 +234,7 @@ fn a_mistake_is_named_with_its_line() {
         ("[units]\nlines = 'no.txt'\n", 4, "there is no file"),
         ("name = 'again'\n", 3, "duplicate key"),
         ("[units]\nrange = '9-5'\n", 4, "\"100-199\""),
+        ("[units]\nrange = '0-99999999999'\n", 4, "over 10000000 units"),
         ("[units]\ngrid = {}\n", 4, "wants parameters"),
         ("[units]\ngrid = { a = 1 }\n", 4, "a is no list"),
         ("[units]\ngrid = { a = [[1]] }\n", 4, "a is no list"),

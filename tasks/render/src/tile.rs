@@ -6,7 +6,7 @@
 //! endian.
 use crate::{
     orbit::{Fate, follow, orbit},
-    scene::{Area, Scene},
+    scene::{Area, SIDE_MAX, Scene, TILE_MAX},
 };
 use alloc::{string::String, vec::Vec};
 
@@ -73,6 +73,8 @@ pub fn read(bytes: &[u8]) -> Option<Tile> {
     let count = u64::from(area.width) * u64::from(area.height);
     let inside =
         |at: u32, side: u32, whole: u32| at.checked_add(side).is_some_and(|end| end <= whole);
-    let fits = inside(area.x, area.width, picture.0) && inside(area.y, area.height, picture.1);
+    let bounded = picture.0.max(picture.1) <= SIDE_MAX && area.width.max(area.height) <= TILE_MAX;
+    let fits =
+        bounded && inside(area.x, area.width, picture.0) && inside(area.y, area.height, picture.1);
     (fits && pixels.len() as u64 == count).then_some(Tile { picture, area, pixels })
 }

@@ -58,6 +58,12 @@ pub fn show(bundle: &Bundle, path: &Path, json: bool) -> Result<(), Failure> {
         format!("module   {}", request.module),
         format!("holds    {blobs} blobs, {blob_bytes} bytes"),
     ];
+    if let Some(delegates) = &request.delegates {
+        let delegates = node::printable(&delegates.join(", "));
+        lines.push(format!(
+            "decides  {delegates}, in the submitter's stead when its node is silent"
+        ));
+    }
     let about = &request.about;
     let tags = about.tags.join(", ");
     let said = [

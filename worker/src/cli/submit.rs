@@ -73,7 +73,7 @@ async fn submit(arguments: &Arguments) -> Result<JobId, Failure> {
         agree(arguments.yes, io::stdin().is_terminal(), ask).await?;
     }
     let submitted = grid.submit(spec).await?;
-    let Submitted { job, work: _, units, profile } = &submitted;
+    let Submitted { job, work: _, units, profile, known: _ } = &submitted;
     if arguments.node.json {
         node::say_json(&submitted)?;
     } else {

@@ -15,10 +15,11 @@ use crate::{
 };
 use coordinator_free_scheduler::{Answer, JobId, Manifest, Outcome, UnitIndex, Void};
 use dugnad_client::{BlobHash, UnitLog};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use tokio::sync::oneshot;
 
-/// These runs are not interrupted.
-const LOG_TAG: RunTag = RunTag(u64::MAX);
+/// Tags of these runs: each its own, from here on; the driver's count from 0.
+static TAGS: AtomicU64 = AtomicU64::new(1 << 63);
 
 /// What is said of a unit that was run again; nothing if the job has no such unit.
 pub type Rerun = Option<Result<Ran, AssetError>>;
@@ -30,7 +31,7 @@ impl Runs {
         job: JobId,
         manifest: &Manifest,
         unit: UnitIndex,
-        answer: oneshot::Sender<Rerun>,
+        mut answer: oneshot::Sender<Rerun>,
     ) {
         if unit >= manifest.work.units.count() {
             return drop(answer.send(None));
@@ -44,9 +45,15 @@ impl Runs {
                 Err(error) => return drop(answer.send(Some(Err(error)))),
             };
             let (done, ended) = oneshot::channel();
-            shared.executor.spawn(LOG_TAG, run, move |ran| drop(done.send(ran)));
-            let ran = ended.await.map_err(|_| AssetError::Stopping);
-            drop(answer.send(Some(ran)));
+            let tag = RunTag(TAGS.fetch_add(1, Relaxed));
+            shared.executor.spawn(tag, run, move |ran| drop(done.send(ran)));
+            tokio::select! {
+                ran = ended => {
+                    drop(answer.send(Some(ran.map_err(|_| AssetError::Stopping))));
+                }
+                // Nobody waits any more.
+                () = answer.closed() => shared.executor.interrupt([tag]),
+            }
         });
     }
 }

@@ -99,7 +99,6 @@ pub struct Parts {
     pub lies: Option<Lies>,
 }
 
-/// How the executor starts this program anew, as one that runs guests.
 /// The loop's own state.
 pub struct Driver {
     node: Node,

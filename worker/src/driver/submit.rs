@@ -39,8 +39,14 @@ impl Handle {
         let again = submission.again;
         let named = submission.delegates.is_some() || submission.delegate_after_s.is_some();
         let ringers = submission.ringers.clone();
-        let manifest = self.manifest_of(submission).await?;
-        let known = if again { None } else { self.same(&manifest, named).await? };
+        let mut manifest = self.manifest_of(submission).await?;
+        let same = if again { Vec::new() } else { self.same(&manifest, named).await? };
+        let cancelled = |job: &Standing| job.status.state == JobState::Cancelled;
+        let known = same.iter().find(|job| !cancelled(job));
+        if known.is_none() && !same.is_empty() {
+            // The same bytes would be the job that was cancelled.
+            manifest = audit::with_seeds(&self.keys, Manifest { salt: salt()?, ..manifest });
+        }
         let (job, profile) = match known {
             Some(standing) => (standing.job, standing.profile),
             None => {
@@ -58,7 +64,7 @@ impl Handle {
         let units = manifest.work.units.count().into();
         let work = dugnad_client::WorkId(manifest.work.id().0.0);
         let (job, profile) = (dugnad_client::JobId(job.0.0), profile_of(profile));
-        Ok(Submitted { job, work, units, profile })
+        Ok(Submitted { job, work, units, profile, known: known.is_some() })
     }
 
     async fn manifest_of(&self, submission: Submission) -> Result<Manifest, Refusal> {
@@ -99,7 +105,7 @@ impl Handle {
             merge: submission.merge,
             lot_units: LOT_UNITS_DEFAULT,
             salt: match submission.again {
-                true => draw().map_err(|error| Refusal::Failed(error.to_string()))?,
+                true => salt()?,
                 false => 0,
             },
             priority: submission.priority,
@@ -218,25 +224,29 @@ impl Handle {
             .await
     }
 
-    /// The job that this node has submitted already with the same work, profile and merging.
+    /// Jobs that this node has submitted already with the same work, profile and merging.
     async fn same(
         &self,
         manifest: &Manifest,
         delegates_named: bool,
-    ) -> Result<Option<Standing>, Refusal> {
+    ) -> Result<Vec<Standing>, Refusal> {
         let (work, merge) = (manifest.work.id(), manifest.merge);
         // Seeds and delegates follow from the rest, and from when it was submitted.
         let profile = profile_of(manifest.profile);
-        let mut jobs = self.ask(Command::Jobs).await?.into_iter();
+        let jobs = self.ask(Command::Jobs).await?.into_iter();
         let same = |job: &Standing| {
             let asked = job.work == work && job.merge == merge && job.checkers == manifest.checkers;
             let terms =
                 !delegates_named || delegates_of(job.profile) == delegates_of(manifest.profile);
             asked && terms && profile_of(job.profile) == profile
         };
-        let goes_on = |job: &Standing| job.own && job.status.state != JobState::Cancelled;
-        Ok(jobs.find(|job| goes_on(job) && same(job)))
+        Ok(jobs.filter(|job| job.own && same(job)).collect())
     }
+}
+
+/// What tells a job from others with the same work.
+fn salt() -> Result<u64, Refusal> {
+    draw().map_err(|error| Refusal::Failed(error.to_string()))
 }
 
 /// Who may decide in the stead of a job's owner, and when.

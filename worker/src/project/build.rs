@@ -84,27 +84,30 @@ fn build_rust(manifest: &Path, scratch: &Path) -> Result<Made, ProjectError> {
     let no_compiler = |text| ProjectError::NoCompiler { text };
     let mut compiler = compiler::rust(scratch).map_err(no_compiler)?;
     compiler.command.arg("--manifest-path").arg(manifest).arg("--target-dir").arg(scratch);
-    run(&mut compiler)?;
     let folder = scratch.join(compiler::RUST_TARGET).join("release");
+    // What an earlier build left under another name must not be taken for this one's.
+    for old in modules_in(&folder) {
+        fs::remove_file(&old).map_err(at(&old))?;
+    }
+    run(&mut compiler)?;
     let usual = folder.join(format!("{name}.wasm"));
     // A program may have another name than its package.
     let made = match usual.is_file() {
         true => Some(usual),
-        false => only_module(&folder).map_err(at(&folder))?,
+        false => {
+            let mut modules = modules_in(&folder);
+            modules.pop().filter(|_| modules.is_empty())
+        }
     };
     let made = made.ok_or(ProjectError::NoModule { dir: folder })?;
     Ok((made, compiler.name, name))
 }
 
-fn only_module(folder: &Path) -> io::Result<Option<PathBuf>> {
-    let mut modules = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.extension() == Some(OsStr::new("wasm")) {
-            modules.push(path);
-        }
-    }
-    Ok(modules.pop().filter(|_| modules.is_empty()))
+/// The modules in a folder, which may not be there yet.
+fn modules_in(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let paths = entries.map(|entry| entry.path());
+    paths.filter(|path| path.extension() == Some(OsStr::new("wasm"))).collect()
 }
 
 fn package_name(manifest: &Path) -> Result<String, ProjectError> {

@@ -126,7 +126,8 @@ fn read_some(
     wanted: &[u64],
 ) -> Result<Vec<(u64, Vec<u8>)>, TrialError> {
     let mut read_ones = Vec::new();
-    for (unit, input) in (0..).zip(inputs) {
+    let last = wanted.last().copied().unwrap_or_default();
+    for (unit, input) in (0..=last).zip(inputs) {
         if wanted.binary_search(&unit).is_err() {
             input?;
             continue;

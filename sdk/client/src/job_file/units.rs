@@ -17,8 +17,8 @@ use toml::{Spanned, Table, Value};
 
 /// The most that a command for units may write, bytes.
 pub const COMMAND_BYTES_MAX: u64 = 256 << 20;
-/// The most combinations in a grid of parameters.
-const GRID_UNITS_MAX: usize = 10_000_000;
+/// Most units in a job.
+const UNITS_MAX: usize = 10_000_000;
 
 /// How the units are given.
 #[derive(Clone, Debug, Deserialize)]
@@ -93,7 +93,12 @@ impl JobFile {
             .split_once('-')
             .and_then(|(first, last)| number(first).zip(number(last)));
         match ends {
-            Some((first, last)) if first <= last => Ok(first..=last),
+            Some((first, last)) if first <= last && last - first < UNITS_MAX as u64 => {
+                Ok(first..=last)
+            }
+            Some((first, last)) if first <= last => {
+                Err(self.error(range.span(), format!("these are over {UNITS_MAX} units")))
+            }
             Some(_) | None => {
                 let problem = "expected a span of numbers, its last included: \"100-199\"";
                 Err(self.error(range.span(), problem.into()))
@@ -113,10 +118,10 @@ impl JobFile {
         };
         let axes: Vec<Axis> = grid.get_ref().iter().map(axis).collect::<Result<_, _>>()?;
         let combined = |count: usize, axis: &Axis| count.checked_mul(axis.1.len());
-        let count = axes.iter().try_fold(1, combined).filter(|count| *count <= GRID_UNITS_MAX);
+        let count = axes.iter().try_fold(1, combined).filter(|count| *count <= UNITS_MAX);
         match (axes.is_empty(), count) {
             (true, _) => Err(wrong("a grid wants parameters: grid = { depth = [1, 2, 3] }".into())),
-            (false, None) => Err(wrong(format!("these are over {GRID_UNITS_MAX} combinations"))),
+            (false, None) => Err(wrong(format!("these are over {UNITS_MAX} units"))),
             (false, Some(_)) => Ok(axes),
         }
     }

@@ -140,7 +140,7 @@ class Stream:
 
     def read(self, length: int) -> bytes:
         """So many bytes; nothing at the end of the stream, an error if it ends in between."""
-        whole = b""
+        whole = bytearray()
         while len(whole) < length:
             # Whatever length was announced: no more is reserved than has come.
             piece = self._response.read(min(length - len(whole), 1 << 20))
@@ -148,8 +148,8 @@ class Stream:
                 if whole:
                     raise BrokenOff(self.route, "the stream ends within a result")
                 return b""
-            whole = whole + piece if whole else piece
-        return whole
+            whole += piece
+        return bytes(whole)
 
     def lines(self, longest: int) -> Iterator[bytes]:
         """The lines until the stream ends."""

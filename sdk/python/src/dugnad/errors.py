@@ -127,6 +127,11 @@ class UnitFailed(DugnadError):
         return self._stderr
 
 
+def printable(text: str) -> str:
+    """Foreign text without what could steer a terminal; its lines stay lines."""
+    return "".join(one if one in "\n\t" or one.isprintable() else "?" for one in text)
+
+
 class CallFailed(UnitFailed):
     """A function that was called on the grid raised an exception.
 
@@ -146,6 +151,6 @@ class CallFailed(UnitFailed):
         stderr: str = "",
     ) -> None:
         self.index, self.type_name, self.text, self.traceback = index, type_name, text, traceback
-        said = f"{type_name}: {text}" if text else type_name
-        message = f"the call for item {index} raised {said}\n\n{traceback.rstrip()}"
+        said = printable(f"{type_name}: {text}" if text else type_name)
+        message = f"the call for item {index} raised {said}\n\n{printable(traceback.rstrip())}"
         super().__init__(unit, said, job=job, stderr=stderr, message=message)

@@ -44,7 +44,7 @@ pub fn draw(path: &Path, tiles: &Tiles, smaller: u32) -> Result<(), png::Encodin
         }
     }
     let range = range(tiles);
-    for (level, tile) in tiles.of.values() {
+    for (level, tile) in tiles.fitting() {
         paint(&mut canvas, tile, range);
         let frame = match level {
             Level::Reported => Some(REPORTED),
@@ -69,7 +69,7 @@ fn around(canvas: &mut Canvas, area: Area, colour: Rgb888) {
 
 /// The logarithms of the least and the most steps of any pixel that ran away.
 fn range(tiles: &Tiles) -> (f64, f64) {
-    let pixels = tiles.of.values().flat_map(|(_, tile)| &tile.pixels);
+    let pixels = tiles.fitting().flat_map(|(_, tile)| &tile.pixels);
     let steps = pixels.map(|(steps, _)| *steps).filter(|steps| *steps != STAYED);
     let (least, most) =
         steps.fold((u32::MAX, 1), |(least, most), steps| (least.min(steps), most.max(steps)));

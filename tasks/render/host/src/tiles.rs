@@ -3,7 +3,7 @@
 //! Invariant: of a unit that has several files, the surest is taken. A file that is not whole yet, because
 //! it is being written, is as good as missing.
 use render::tile::{Tile, read};
-use std::{collections::BTreeMap, ffi::OsString, fs, io, path::Path};
+use std::{collections::BTreeMap, ffi::OsString, fs, io, path::Path, time::SystemTime};
 
 /// How sure an output is; `dugnad fetch --level` has the same words.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -25,6 +25,8 @@ const FOLDERS: [(Level, &str); 3] =
 pub struct Tiles {
     /// By unit.
     pub of: BTreeMap<OsString, (Level, Tile)>,
+    /// When the file was written from which a tile was read.
+    written: BTreeMap<OsString, Option<SystemTime>>,
 }
 
 impl Tiles {
@@ -51,11 +53,15 @@ impl Tiles {
         self.of.retain(|name, _| seen.contains_key(name));
         changed -= self.of.len();
         for (name, (level, path)) in seen {
-            if self.of.get(&name).is_some_and(|(known, _)| *known == level) {
+            // An answer below the release may be revised under the same name.
+            let written = fs::metadata(&path).and_then(|file| file.modified()).ok();
+            let same = self.written.get(&name) == Some(&written);
+            if same && self.of.get(&name).is_some_and(|(known, _)| *known == level) {
                 continue;
             }
             // Gone since, or half written: the next look finds it.
             if let Some(tile) = fs::read(path).ok().and_then(|bytes| read(&bytes)) {
+                self.written.insert(name.clone(), written);
                 self.of.insert(name, (level, tile));
                 changed += 1;
             }
@@ -63,9 +69,21 @@ impl Tiles {
         Ok(changed > 0)
     }
 
-    /// The whole picture's width and height, once a tile tells.
+    /// The whole picture's width and height, once a tile tells: by what is proved best, and said most often.
     pub fn picture(&self) -> Option<(u32, u32)> {
-        self.of.values().next().map(|(_, tile)| tile.picture)
+        let mut said: BTreeMap<(Level, (u32, u32)), usize> = BTreeMap::new();
+        for (level, tile) in self.of.values() {
+            *said.entry((*level, tile.picture)).or_default() += 1;
+        }
+        let best = said.keys().map(|(level, _)| *level).max()?;
+        let of_best = said.into_iter().filter(|((level, _), _)| *level == best);
+        of_best.max_by_key(|(_, count)| *count).map(|((_, picture), _)| picture)
+    }
+
+    /// Tiles of this picture; a liar's may be of another.
+    pub fn fitting(&self) -> impl Iterator<Item = &(Level, Tile)> {
+        let picture = self.picture();
+        self.of.values().filter(move |(_, tile)| Some(tile.picture) == picture)
     }
 
     /// Whether every pixel is there, released.

@@ -145,7 +145,7 @@ impl Backend for MemoryNode {
         let profile = submission.profile.map_or(client::Profile::Quorum(2), profile_of);
         self.memory().submissions.push(submission);
         let job = self.add_job(id, units);
-        Ok(Submitted { job, work: client::WorkId([id; 32]), units, profile })
+        Ok(Submitted { job, work: client::WorkId([id; 32]), units, profile, known: false })
     }
 
     async fn jobs(&self) -> Result<Vec<JobStatus>, Refusal> {

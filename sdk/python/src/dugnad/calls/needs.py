@@ -234,7 +234,14 @@ def _files(place: Path) -> List[Path]:
         return [place]
     endings = (".pyc", ".so", ".pyd", ".dylib")
     found = [file for file in sorted(place.rglob("*")) if file.is_file()]
+    if not _is_installed(place):
+        # Somebody's own folder: what lies beside the sources, keys and data, stays here.
+        return [file for file in found if file.suffix == ".py" and not _is_hidden(file, place)]
     return [file for file in found if "__pycache__" not in file.parts and not file.name.endswith(endings)]
+
+
+def _is_hidden(file: Path, place: Path) -> bool:
+    return any(part.startswith(".") for part in file.relative_to(place).parts)
 
 
 def _follow(travelling: Dict[str, Path]) -> None:

@@ -11,6 +11,10 @@ from typing import Any, List, Tuple
 
 #: How deep lists and the like may be nested.
 DEPTH_MAX = 100
+#: Members of a set, or keys of a dict: strangers may choose such as take long to tell apart.
+KEYS_MAX = 1 << 17
+#: Members of a set, or keys of a dict: strangers may choose such as take long to tell apart.
+KEYS_MAX = 1 << 17
 
 TYPES = "None, bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset"
 
@@ -46,6 +50,8 @@ def _write(value: Any, out: List[bytes], where: str, depth: int) -> None:
     kind = type(value)
     if depth > DEPTH_MAX:
         raise NotPlain("%s is nested deeper than %d" % (where, DEPTH_MAX))
+    if kind in (dict, set, frozenset) and len(value) > KEYS_MAX:
+        raise NotPlain("%s has over %d members; return a list of pairs" % (where, KEYS_MAX))
     if value is None or kind is bool:
         out.append(b"N" if value is None else b"T" if value else b"F")
     elif kind is int:
@@ -101,6 +107,8 @@ def _read(data: bytes, at: int, depth: int) -> Tuple[Any, int]:
         return _scalar(tag, _take(data, at, count)), at + count
     if tag not in (b"l", b"t", b"d", b"e", b"z"):
         raise Malformed("no value begins with %r" % tag)
+    if tag in (b"d", b"e", b"z") and count > KEYS_MAX:
+        raise Malformed("a set or dict of more than %d" % KEYS_MAX)
     members = []  # Each takes a byte or more, so there are never more than have come.
     for _ in range(2 * count if tag == b"d" else count):
         member, at = _read(data, at, depth + 1)

@@ -92,20 +92,26 @@ class Units:
         """Runs a unit for each of some spans of items; the first failure that is heard of is raised."""
         job = self._submit([self._function.parcel(first, items, budget) for first, items in spans])
         answers: Dict[int, Answer] = {}
-        for result in job.results(self._level):
+        # What a call costs decides of all units: it is not taken from one peer.
+        for result in job.results("released" if budget else self._level):
             if result.level == "released" and not result.ok:
                 raise self._failed(job, result.unit, result.outcome)
+            answers.pop(result.unit, None)
             if not result.ok or result.output is None:
-                answers.pop(result.unit, None)
                 continue
             first, items = spans[result.unit]
-            answer = read_answer(result.output, len(items))
+            try:
+                answer = read_answer(result.output, len(items))
+                if not budget and answer.error is None and len(answer.values) != len(items):
+                    raise BadAnswer(f"unit {result.unit}", f"{len(answer.values)} values for {len(items)} items")
+            except BadAnswer:
+                if result.level == "released":
+                    raise
+                continue  # One peer says so, and may be wrong.
             if answer.error is not None and result.level == "released":
                 raise _raised(job, result.unit, first + len(answer.values), answer.error)
             if answer.error is not None:
                 continue  # It may prove wrong yet.
-            if not budget and len(answer.values) != len(items):
-                raise BadAnswer(f"unit {result.unit}", f"{len(answer.values)} values for {len(items)} items")
             answers[result.unit] = answer
             bar.reach(len(self.values) + sum(len(one.values) for one in answers.values()))
             if len(answers) == len(spans):
