@@ -2,7 +2,7 @@
 use crate::harness::{
     Done, Node, Place, dugnad, field, finish, get, module, number, run, signal, text, wait_for,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{
     collections::BTreeSet,
     fs,
@@ -100,13 +100,23 @@ fn same_work_is_the_same_job_unless_again() {
         node.json(&[&["submit", text(file), "--yes"][..], more].concat())
     };
     let first = submit(&file, &[]);
-    assert_fields(&first, &["job", "work", "units", "profile"]);
-    assert_eq!(submit(&file, &[]), first);
+    assert_fields(&first, &["job", "work", "units", "profile", "known"]);
+    let same = json!({ "job": first["job"], "work": first["work"], "units": 2,
+        "profile": first["profile"], "known": true });
+    assert_eq!((submit(&file, &[]), &first["known"]), (same.clone(), &false.into()));
     node.wait_ended(first["job"].as_str().expect("an id"));
-    assert_eq!(submit(&file, &[]), first, "also when it has ended");
+    assert_eq!(submit(&file, &[]), same, "also when it has ended");
     let again = submit(&file, &["--again"]);
     assert_eq!((&again["work"], &again["units"]), (&first["work"], &first["units"]));
     assert_ne!(again["job"], first["job"]);
+    let endless = place.job("endless", &module::walk(u32::MAX), &units);
+    let [begun, anew] = [0, 1].map(|_| {
+        let job = submit(&endless, &[])["job"].as_str().expect("an id").to_owned();
+        node.json(&["cancel", &job]);
+        node.wait_ended(&job);
+        job
+    });
+    assert_ne!(begun, anew, "what was cancelled is another job when it is asked for again");
     let renamed = place.job("renamed", &module::echo(), &units);
     assert_eq!(submit(&renamed, &[])["work"], first["work"], "a name is no part of the work");
     let seeded = place.job("seeded", &module::echo(), &format!("seed = 1\n{units}"));

@@ -83,8 +83,10 @@ fn follow(scenario: Scenario) -> Course {
         compare(&world, &course);
         let (decided, units) = world.progress();
         if decided == units {
-            let wrong = course.now.iter().find(|(unit, best)| best.1 != right(&world, job, **unit));
-            assert_eq!(wrong, None);
+            // As many as the job allows on average, and that only where somebody lies.
+            let wrong =
+                |(unit, best): &(&UnitIndex, &(Level, Hash))| best.1 != right(&world, job, **unit);
+            assert!(course.now.iter().filter(wrong).count() <= 1);
             assert_eq!(course.now.len() as u64, units);
             assert!(course.now.values().all(|best| best.0 == Level::Released));
             return course;
@@ -96,10 +98,9 @@ fn follow(scenario: Scenario) -> Course {
 #[test]
 fn an_audited_job_tells_early_answers_and_takes_back_what_liars_gave() {
     let (mut lies_told, mut lies_revised) = (0, 0);
-    for (seed, kind) in
-        [(1, Kind::Naive), (2, Kind::Colluder), (3, Kind::Naive), (4, Kind::Colluder)]
-    {
-        let course = follow(Scenario { attacker: attackers(kind, 0.25, 0.1), ..audited(seed) });
+    for seed in 1..=20 {
+        let kind = if seed % 2 == 1 { Kind::Naive } else { Kind::Colluder };
+        let course = follow(Scenario { attacker: attackers(kind, 0.25, 0.03), ..audited(seed) });
         assert!(course.told[0] > 200 && course.told[1] > 200, "seed {seed}: {:?}", course.told);
         lies_told += course.lies_told;
         lies_revised += course.lies_revised;

@@ -124,7 +124,8 @@ async fn every_operation_answers_as_the_document_says() {
             // What another line has stopped is no error of this one.
             let answer = sent(&served, &line, &body).await;
             assert_said(&document, &said, &line, &answer);
-            assert!(!good || answer.0 == 200, "{line}: {answer:?}");
+            // This node has no peers, and says so.
+            assert!(!good || answer.0 == 200 || path == "/readyz", "{line}: {answer:?}");
         }
         let open = said["security"] == json!([]);
         let head = format!("{method} {right} HTTP/1.1\nHost: localhost\nContent-Length: 0\n");
