@@ -92,8 +92,10 @@ fn open_grid_over_quic_is_joined_by_invite_and_verifies_all_despite_a_liar() {
     let joining = [&quic[..], &["--join", invite]].concat();
     let mut second = Node::start(&place, "second", &joining);
     let mut third = Node::start(&place, "third", &joining);
+    // Of four peers, one of whom lies, those who are left may have spent their answers on each other.
+    let mut fourth = Node::start(&place, "fourth", &joining);
     let mut liar = Node::start(&place, "liar", &[&joining[..], &LIES].concat());
-    first.wait_peers(3);
+    first.wait_peers(4);
     let peers = first.json(&["peers"]);
     let over_quic = |peer: &Value| peer["addrs"].to_string().contains("quic-v1");
     assert!(peers.as_array().expect("a list").iter().all(over_quic), "{peers}");
@@ -103,7 +105,7 @@ fn open_grid_over_quic_is_joined_by_invite_and_verifies_all_despite_a_liar() {
     assert_right(&place, &second, &job, UNITS, ROUNDS);
     // Its submitter may take back words in such a job, so others blame nobody for its votes.
     assert_liar_named(&second, &liar.peer());
-    end_all(&mut [&mut first, &mut second, &mut third, &mut liar]);
+    end_all(&mut [&mut first, &mut second, &mut third, &mut fourth, &mut liar]);
     place.assert_deserted();
 }
 
